@@ -1,0 +1,99 @@
+# Everything a developer or a visitor runs. python3 (with venv) and make are all a machine needs;
+# the rest comes from uv.lock. Target names of the checks are those LNbits' own CI calls.
+
+PYTHON ?= python3
+BIN := .venv/bin
+VENV := .venv/.installed
+NODE := node_modules/.installed
+TYPING := .cache/typing/satmachineadmin
+PYTEST := $(BIN)/python -m pytest
+HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo yes)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit sqlite postgres check checkruff checkblack mypy pyright \
+	checkprettier checktypes checkbundle format bench
+
+help:
+	@echo "make demo          LNbits, a Lamassu server and an ATM that sells; Ctrl-C stops it"
+	@echo "make demo ONCE=1   one round of every kind of sale, what was paid, all sums checked"
+	@echo "make test          checks and all tests, on SQLite and on PostgreSQL"
+	@echo "make check         ruff, black, mypy, prettier and tsc"
+	@echo "make format        let black, ruff and prettier rewrite"
+	@echo "make bench         measure"
+
+# A plain command without shell syntax: make starts it directly, so a signal to make reaches it.
+demo: $(VENV)
+	@$(BIN)/python -m dev.demo $(if $(ONCE),--once)
+
+test:
+	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory sqlite
+	@$(MAKE) --no-print-directory postgres
+
+unit: $(VENV)
+	@printf '\n==> Unit tests\n'
+	@$(PYTEST) --quiet tests/unit tests/test_tidy.py
+
+sqlite: $(VENV)
+	@printf '\n==> Everything else, LNbits on SQLite\n'
+	@SATM_TEST_DB=sqlite $(PYTEST) --quiet --ignore=tests/unit --ignore=tests/test_tidy.py
+
+postgres: $(VENV)
+	@printf '\n==> Everything else, LNbits on PostgreSQL\n'
+	@SATM_TEST_DB=postgres $(PYTEST) --quiet --ignore=tests/unit --ignore=tests/test_tidy.py
+
+check: checkruff checkblack mypy checkprettier checktypes
+
+checkruff: $(VENV)
+	@printf '\n==> ruff\n'
+	@$(BIN)/ruff check .
+
+checkblack: $(VENV)
+	@printf '\n==> black\n'
+	@$(BIN)/black --check --quiet . || $(BIN)/black --check .
+
+# The checkout's folder has any name, the package only one: it is checked through a link.
+mypy: $(VENV) $(TYPING)
+	@printf '\n==> mypy --strict\n'
+	@MYPYPATH=.cache/typing $(BIN)/mypy --package satmachineadmin
+
+# LNbits' CI asks for this target; types are checked by mypy.
+pyright: mypy
+
+ifeq ($(HAVE_NODE),yes)
+checkprettier: $(NODE)
+	@printf '\n==> prettier\n'
+	@npm run --silent prettier
+
+checktypes: $(NODE)
+	@printf '\n==> tsc\n'
+	@npm run --silent types
+else
+checkprettier checktypes:
+	@printf '\n==> %s\n' $@
+	@test "$$CI" != true || { echo "node and npm are needed in CI"; exit 1; }
+	@echo "skipped: node and npm are not installed (only scripts of the page need them)"
+endif
+
+# Nothing is bundled: LNbits serves static/ as it is.
+checkbundle:
+	@echo "nothing to bundle"
+
+format: $(VENV) $(if $(HAVE_NODE),$(NODE))
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/black --quiet .
+	@$(if $(HAVE_NODE),npm run --silent format,true)
+
+bench: $(VENV)
+	@$(BIN)/python -m benchmarks
+
+$(VENV): uv.lock dev/install.sh
+	@PYTHON=$(PYTHON) dev/install.sh python $@
+
+$(NODE): package-lock.json
+	@dev/install.sh node $@
+
+$(TYPING):
+	@mkdir -p $(@D)
+	@ln -sfn ../.. $@

@@ -1,0 +1,37 @@
+"""The audit trail: one append-only entry per state change and per operator action."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .settlement import SettlementConnection
+
+SYSTEM = "system"
+
+
+async def record(
+    conn: SettlementConnection,
+    action: str,
+    subject: str,
+    detail: Mapping[str, Any],
+    *,
+    actor: str = SYSTEM,
+    now_us: int,
+) -> None:
+    """Append an entry inside the transaction that makes the change. `detail` holds no secret."""
+    last = await conn.row("SELECT COALESCE(MAX(seq), 0) AS seq FROM satoshimachine.audit_log")
+    await conn.insert_rows(
+        "satoshimachine.audit_log",
+        [
+            {
+                "seq": (int(last["seq"]) if last else 0) + 1,
+                "at_us": now_us,
+                "actor": actor,
+                "action": action,
+                "subject": subject,
+                "detail": json.dumps(detail, sort_keys=True, default=str),
+            }
+        ],
+    )

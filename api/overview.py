@@ -1,0 +1,55 @@
+"""Routes: the state of everything at a glance, and what a person must look at first."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from lnbits.db import Filters
+from lnbits.decorators import parse_filters
+
+from .. import books
+from ..models import Page, ReasonRequest
+from ..services import gates, overview, readiness
+from ..services.alerts import open_alerts
+from ..transaction_processor import progress
+from . import answers
+from .routing import Actor, AnsweringRoute, changes
+
+router = APIRouter(route_class=AnsweringRoute)
+
+
+@router.get("/status")
+async def get_status() -> dict[str, Any]:
+    """Is every cash-out paid, is the feed live, what needs me."""
+    found = await overview.read_overview(running=progress.phase != "idle")
+    return {
+        **found,
+        "last_poll": answers.poll(found["last_poll"]),
+        "progress": vars(progress),
+        "readiness": [line.dict() for line in readiness.last_lines()],
+        "alerts": [answers.alert(row) for row in await open_alerts()],
+    }
+
+
+@router.post("/readiness", dependencies=[changes])
+async def post_readiness() -> dict[str, Any]:
+    """Run the start-up checks again."""
+    readiness.forget()
+    return {"readiness": [line.dict() for line in await readiness.check_all()]}
+
+
+@router.post("/resume/{gate}", dependencies=[changes])
+async def post_resume(gate: str, data: ReasonRequest, actor: Actor) -> dict[str, bool]:
+    """A person looked at what stopped money work (halt, takeover, restore) and lets it go on."""
+    await gates.open_gate(gate, data.reason, actor)
+    return {"success": True}
+
+
+@router.get("/polls")
+async def get_polls(
+    filters: Annotated[Filters[Any], Depends(parse_filters(books.PollFilters))],
+) -> Page:
+    """A page of polls, newest first."""
+    rows, total = await books.page(books.POLLS, filters)
+    return Page(data=[answers.poll(row) or {} for row in rows], total=total)

@@ -1,0 +1,96 @@
+"""What every route of ours shares: who may call, how errors answer, what happens once.
+
+The superuser check is a dependency of the router, once, not of each handler. Errors answer
+`{detail, code, hint}`; a body that does not validate says which field and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from hashlib import sha256
+from typing import Annotated, Any
+
+from fastapi import Depends, Header
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from lnbits.core.models.users import AccessTokenPayload, Account
+from lnbits.decorators import check_super_user, optional_acl_token_payload
+from loguru import logger
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .. import crud
+from ..errors import ApiTokenRefused, BadInput, Disposition, SatMachineError
+from ..services import idempotency
+
+KEY_MAX = 255  # the common limit for such keys; ours are kept for ever
+
+
+class AnsweringRoute(APIRoute):
+    """A route whose errors are ours: a sentence, a stable code, the next step."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def answering(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except SatMachineError as exc:
+                if exc.disposition is Disposition.HALT:
+                    logger.critical(f"event=invariant_broken code={exc.code} {exc.message}")
+                return JSONResponse(exc.answer(), status_code=exc.http_status)
+            except RequestValidationError as exc:
+                return JSONResponse(validation_answer(exc), status_code=422)
+
+        return answering
+
+
+def validation_answer(exc: RequestValidationError) -> dict[str, Any]:
+    """Which fields are wrong and why; never what was sent."""
+    errors = [
+        {"field": ".".join(str(x) for x in e["loc"] if x != "body"), "message": str(e["msg"])}
+        for e in exc.errors()
+    ]
+    sentence = "; ".join(
+        f"{e['field']}: {e['message']}" if e["field"] else e["message"] for e in errors
+    )
+    return {
+        "detail": sentence,
+        "code": BadInput.code,
+        "hint": "Correct the named fields; nothing was changed.",
+        "errors": errors,
+    }
+
+
+async def refuse_api_token(
+    token: Annotated[AccessTokenPayload | None, Depends(optional_acl_token_payload)],
+) -> None:
+    """A scoped API token reads; it changes nothing unless the operator allowed it."""
+    if token is not None and not (await crud.get_settings()).api_tokens_may_move_money:
+        raise ApiTokenRefused("This API token may read, not change anything here")
+
+
+async def actor_id(account: Annotated[Account, Depends(check_super_user)]) -> str:
+    """The superuser's account id, as the audit trail names them."""
+    return str(account.id)
+
+
+Actor = Annotated[str, Depends(actor_id)]
+IdempotencyKey = Annotated[
+    str | None, Header(alias="Idempotency-Key", min_length=1, max_length=KEY_MAX)
+]
+changes = Depends(refuse_api_token)
+
+
+async def once(key: str | None, request: Request, run: Callable[[], Awaitable[Any]]) -> Any:
+    """Run a request that moves money, once per Idempotency-Key.
+
+    The same key and content get the first answer again; other content is refused (409).
+    """
+    if key is None:
+        return await run()
+    content = b"\n".join(
+        [request.method.encode(), str(request.url.path).encode(), await request.body()]
+    )
+    return await idempotency.once(key, sha256(content).hexdigest(), run)

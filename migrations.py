@@ -1,0 +1,385 @@
+"""The tables of `ext_satoshimachine`, with the invariants they keep (design.md 6).
+
+Every statement can run again: LNbits commits each one by itself and re-runs a migration that
+stopped half way from its top (lnbits.md 2). Numbers start at m010 because an earlier extension of
+the same id may have counted to m004; what it left is taken over by `takeover.py`'s statements.
+Nothing is inserted into a fresh database: LNbits' own SQLite-to-PostgreSQL conversion copies rows
+into tables that must be empty, and knows no generated column, SERIAL or partial index.
+"""
+
+from lnbits.db import POSTGRES, SQLITE, Connection
+
+from .legacy import copy_old_rows, set_old_tables_aside
+
+SCHEMA_VERSION = 14  # the number of the last migration below; readiness compares it
+
+APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
+
+
+async def m010_set_old_tables_aside(db: Connection) -> None:
+    """Rename tables of the earlier extension's shape; refuse shapes nobody knows, untouched."""
+    await set_old_tables_aside(db)
+
+
+async def m011_books(db: Connection) -> None:
+    """Clients, deposits, cash-outs, shares, legs, ledger. `*_us` are epoch microseconds."""
+    for statement in BOOKS:
+        await db.execute(statement.format(now=db.timestamp_now))
+
+
+async def m012_operations(db: Connection) -> None:
+    """Connection, settings, polls, what the source looked like, leases, alerts, audit."""
+    for statement in OPERATIONS:
+        await db.execute(statement)
+
+
+async def m013_indexes_and_triggers(db: Connection) -> None:
+    """Every list and every tick query has an index; append-only tables refuse changes."""
+    for name, table, columns in INDEXES:
+        if db.type == SQLITE:
+            on = f"satoshimachine.{name} ON {table}"
+        else:
+            on = f"{name} ON satoshimachine.{table}"
+        await db.execute(f"CREATE INDEX IF NOT EXISTS {on} ({columns})")
+    if db.type == POSTGRES:
+        await db.execute(REFUSE_FUNCTION)
+    for table in APPEND_ONLY:
+        for event in ("UPDATE", "DELETE"):
+            name = f"{table}_no_{event.lower()}"
+            if db.type == SQLITE:
+                await db.execute(
+                    f"CREATE TRIGGER IF NOT EXISTS satoshimachine.{name} BEFORE {event} ON {table}"
+                    f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+                )
+            else:
+                await db.execute(f"DROP TRIGGER IF EXISTS {name} ON satoshimachine.{table}")
+                await db.execute(
+                    f"CREATE TRIGGER {name} BEFORE {event} ON satoshimachine.{table}"
+                    " FOR EACH ROW EXECUTE FUNCTION satoshimachine.refuse_change()"
+                )
+
+
+async def m014_take_over_old_rows(db: Connection) -> None:
+    """Copy what an earlier extension left into the new tables, every old row kept as JSON too."""
+    await copy_old_rows(db)
+
+
+REFUSE_FUNCTION = """
+    CREATE OR REPLACE FUNCTION satoshimachine.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'this table is append-only'; END $$
+"""
+
+BOOKS = (
+    # The companion extension inserts the first nine columns itself and may write any mode or a
+    # negative limit, hence no CHECK here: such a client is paused (domain/pool.py).
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.dca_clients (
+        id TEXT PRIMARY KEY NOT NULL,
+        user_id TEXT NOT NULL,
+        wallet_id TEXT NOT NULL,            -- where their shares go, now and at a retry
+        username TEXT,
+        dca_mode TEXT NOT NULL DEFAULT 'flow',
+        fixed_mode_daily_limit DOUBLE PRECISION, -- whole currency units, NULL = paused if fixed
+        status TEXT NOT NULL DEFAULT 'active',
+        created_at TIMESTAMP NOT NULL DEFAULT {now},
+        updated_at TIMESTAMP NOT NULL DEFAULT {now}
+    )
+    """,
+    # amount is what the companion shows; amount_minor is the money. Both in one statement.
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.dca_deposits (
+        id TEXT PRIMARY KEY NOT NULL,
+        client_id TEXT NOT NULL,
+        amount DOUBLE PRECISION NOT NULL,
+        currency TEXT NOT NULL,
+        status TEXT NOT NULL DEFAULT 'pending'
+            CHECK (status IN ('pending', 'confirmed', 'cancelled')),
+        notes TEXT,
+        created_at TIMESTAMP NOT NULL DEFAULT {now},
+        confirmed_at TIMESTAMP,
+        amount_minor BIGINT NOT NULL CHECK (amount_minor > 0),
+        effective_us BIGINT,                -- from when it counts; NULL until confirmed
+        decided_us BIGINT,                  -- confirmed or cancelled at
+        decided_by TEXT,
+        CHECK ((status = 'confirmed') = (effective_us IS NOT NULL))
+    )
+    """,
+    # One row per Lamassu sale that is paid out, waits, or was skipped. UNIQUE is the guard
+    # against storing it twice; everything from split_rule on is written once, at settlement.
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.lamassu_transactions (
+        id TEXT PRIMARY KEY NOT NULL,
+        lamassu_transaction_id TEXT NOT NULL UNIQUE,
+        status TEXT NOT NULL CHECK (status IN ('pending', 'watching', 'held', 'processing',
+            'completed', 'failed', 'skipped')),
+        hold_code TEXT,                     -- why it waits (domain/states.py)
+        error_message TEXT,                 -- what the last attempt met, for a person
+        device_id TEXT,
+        machine_name TEXT,
+        crypto_code TEXT NOT NULL,
+        fiat_code TEXT NOT NULL,
+        crypto_atoms BIGINT,                -- NULL: does not fit; the text is in source_row
+        received_crypto_atoms BIGINT,
+        fiat_minor BIGINT,
+        commission_percentage TEXT,         -- decimal text as in the source, a fraction of 1
+        discount TEXT,                      -- percent
+        raw_ticker_price TEXT,
+        created_us BIGINT,                  -- source clock
+        confirmed_at_us BIGINT,             -- source clock; the order of settlement
+        clock_difference_us BIGINT NOT NULL DEFAULT 0, -- source clock minus ours
+        source_row TEXT NOT NULL,           -- JSON of the row whose amounts were taken
+        changed_row TEXT,                   -- what it became after settlement, never applied
+        changed_us BIGINT,
+        observed_us BIGINT NOT NULL,
+        attempts BIGINT NOT NULL DEFAULT 0,
+        operator_reason TEXT,               -- why a person processed or skipped it
+        operator_by TEXT,
+        operator_facts TEXT,                -- JSON of what they stated: fiat, commission, discount
+        split_rule TEXT,
+        effective_commission TEXT,          -- 'n/d'
+        funding_mode TEXT,
+        source_wallet_id TEXT,
+        commission_wallet_id TEXT,
+        commission_status TEXT CHECK (commission_status IN ('paid', 'kept', 'failed', 'none')),
+        commission_message TEXT,
+        total_sats BIGINT,
+        base_sats BIGINT,
+        commission_sats BIGINT,
+        drawn_minor BIGINT,                 -- fiat charged to clients, exactly
+        confirmed_sats BIGINT,              -- in clients' wallets, retries included
+        failed_sats BIGINT,                 -- owed to clients, still in the source wallet
+        operator_remainder_sats BIGINT,
+        clients_count BIGINT NOT NULL DEFAULT 0,
+        plan_hash TEXT,
+        plan_json TEXT,                     -- what the hash covers
+        processed_us BIGINT,
+        announced_us BIGINT,                -- wallets told; NULL: the next tick does it
+        origin TEXT NOT NULL DEFAULT 'observed' CHECK (origin IN ('observed', 'earlier')),
+        CHECK (origin = 'earlier' OR total_sats IS NULL OR (
+            total_sats = base_sats + commission_sats
+            AND base_sats = confirmed_sats + failed_sats + operator_remainder_sats
+            AND base_sats >= 0 AND commission_sats >= 0 AND confirmed_sats >= 0
+            AND failed_sats >= 0 AND operator_remainder_sats >= 0)),
+        CHECK (status <> 'completed' OR total_sats IS NOT NULL),
+        CHECK (status <> 'skipped' OR operator_reason IS NOT NULL)
+    )
+    """,
+    # A client's share. leg_key is unique for ever: one share per cash-out and client.
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.dca_payments (
+        id TEXT PRIMARY KEY NOT NULL,
+        client_id TEXT NOT NULL,
+        amount_sats BIGINT NOT NULL,
+        amount_fiat DOUBLE PRECISION NOT NULL,  -- whole units, for the companion
+        exchange_rate DOUBLE PRECISION NOT NULL, -- sats per whole unit, for the companion
+        transaction_type TEXT NOT NULL,
+        lamassu_transaction_id TEXT,
+        payment_hash TEXT,
+        status TEXT NOT NULL,
+        created_at TIMESTAMP NOT NULL DEFAULT {now},
+        transaction_time TIMESTAMP,
+        leg_key TEXT NOT NULL UNIQUE,
+        cash_out_id TEXT,
+        wallet_id TEXT,                     -- where it went, or should have gone
+        currency TEXT NOT NULL,
+        fiat_minor BIGINT NOT NULL,         -- charged
+        cash_out_us BIGINT,                 -- source clock: decides the day of a daily limit
+        error_message TEXT,
+        attempts BIGINT NOT NULL DEFAULT 0,
+        updated_us BIGINT NOT NULL,
+        origin TEXT NOT NULL DEFAULT 'observed' CHECK (origin IN ('observed', 'earlier')),
+        CHECK (origin = 'earlier' OR (status IN ('confirmed', 'failed', 'cancelled')
+            AND amount_sats >= 1 AND fiat_minor >= 1)),
+        CHECK (origin = 'earlier' OR (status = 'confirmed') = (payment_hash IS NOT NULL))
+    )
+    """,
+    # One row per movement that happened, written with its wallet rows in one commit. Both
+    # checking ids are derived from the key (adapters/wallet_rows.py).
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.settlement_legs (
+        leg_key TEXT PRIMARY KEY NOT NULL,
+        cash_out_id TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('funding', 'share', 'commission')),
+        from_wallet_id TEXT,                -- NULL: the sats arrived elsewhere (credit mode)
+        to_wallet_id TEXT NOT NULL,
+        amount_sats BIGINT NOT NULL CHECK (amount_sats >= 1),
+        payment_hash TEXT NOT NULL UNIQUE,
+        checking_id_in TEXT NOT NULL UNIQUE,
+        checking_id_out TEXT UNIQUE,
+        moved_us BIGINT NOT NULL,
+        CHECK ((kind = 'funding') = (from_wallet_id IS NULL)),
+        CHECK ((from_wallet_id IS NULL) = (checking_id_out IS NULL))
+    )
+    """,
+    # Balances derive from the entries; each is changed only together with one. Only the two
+    # outside accounts may be negative: they are where sats and cash come from.
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.ledger_balances (
+        account TEXT NOT NULL,
+        unit TEXT NOT NULL,                 -- 'sat', or a currency in its minor units
+        balance BIGINT NOT NULL,
+        last_seq BIGINT NOT NULL,
+        PRIMARY KEY (account, unit),
+        CHECK (balance >= 0 OR account IN ('sold', 'deposits'))
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.ledger_entries (
+        seq BIGINT PRIMARY KEY NOT NULL,
+        posting TEXT NOT NULL,              -- entries of one posting sum to 0 per unit
+        account TEXT NOT NULL,
+        unit TEXT NOT NULL,
+        amount BIGINT NOT NULL CHECK (amount <> 0),
+        balance_before BIGINT NOT NULL,
+        balance_after BIGINT NOT NULL,
+        cash_out_id TEXT,
+        client_id TEXT,
+        reference TEXT NOT NULL,            -- leg key or deposit id
+        created_us BIGINT NOT NULL,
+        CHECK (balance_after = balance_before + amount)
+    )
+    """,
+)
+
+OPERATIONS = (
+    # At most one row. Secrets are sealed (adapters/secret_box.py).
+    # UPDATE ... SET polling_enabled = false is the emergency stop by SQL.
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.lamassu_config (
+        id TEXT PRIMARY KEY NOT NULL,
+        host TEXT NOT NULL,
+        port BIGINT NOT NULL,
+        database_name TEXT NOT NULL,
+        username TEXT NOT NULL,
+        password TEXT,
+        source_wallet_id TEXT,
+        commission_wallet_id TEXT,
+        polling_enabled BOOLEAN NOT NULL DEFAULT true,
+        use_ssh_tunnel BOOLEAN NOT NULL DEFAULT true,
+        ssh_host TEXT,
+        ssh_port BIGINT NOT NULL DEFAULT 22,
+        ssh_username TEXT,
+        ssh_password TEXT,
+        ssh_private_key TEXT,
+        ssh_key_passphrase TEXT,
+        ssh_host_key TEXT,                  -- accepted OpenSSH public key line
+        test_connection_us BIGINT,
+        test_connection_success BOOLEAN,
+        created_us BIGINT NOT NULL,
+        updated_us BIGINT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.operator_settings (
+        name TEXT PRIMARY KEY NOT NULL,
+        value TEXT NOT NULL,                -- JSON; a missing row means the default in models.py
+        updated_us BIGINT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.meta (
+        name TEXT PRIMARY KEY NOT NULL,
+        value TEXT NOT NULL                 -- JSON
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.polls (
+        id TEXT PRIMARY KEY NOT NULL,
+        cause TEXT NOT NULL CHECK (cause IN ('timer', 'manual')),
+        started_us BIGINT NOT NULL,
+        finished_us BIGINT,
+        result TEXT NOT NULL CHECK (result IN ('running', 'ok', 'failed')),
+        full_comparison BOOLEAN NOT NULL DEFAULT false,
+        rows_read BIGINT NOT NULL DEFAULT 0,
+        new_rows BIGINT NOT NULL DEFAULT 0,
+        settled BIGINT NOT NULL DEFAULT 0,
+        left_pending BIGINT NOT NULL DEFAULT 0,
+        error_code TEXT,
+        error_message TEXT,
+        hint TEXT
+    )
+    """,
+    # What each hour of the source looked like when all its rows were last stored.
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.source_hours (
+        hour_us BIGINT PRIMARY KEY NOT NULL,
+        rows BIGINT NOT NULL,
+        digest TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.leases (
+        name TEXT PRIMARY KEY NOT NULL,
+        holder TEXT NOT NULL,
+        expires_us BIGINT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.idempotency_keys (
+        key TEXT PRIMARY KEY NOT NULL,
+        request_hash TEXT NOT NULL,
+        status_code BIGINT,                 -- NULL: the first request has not answered yet
+        answer TEXT,
+        created_us BIGINT NOT NULL
+    )
+    """,
+    # One row per condition, however often it is met.
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.alerts (
+        id TEXT PRIMARY KEY NOT NULL,
+        dedupe_key TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+        message TEXT NOT NULL,
+        hint TEXT NOT NULL,
+        subject_id TEXT,
+        first_us BIGINT NOT NULL,
+        last_us BIGINT NOT NULL,
+        times BIGINT NOT NULL DEFAULT 1,
+        resolved_us BIGINT
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.audit_log (
+        seq BIGINT PRIMARY KEY NOT NULL,
+        at_us BIGINT NOT NULL,
+        actor TEXT NOT NULL,                -- 'system' or the superuser's account id
+        action TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        detail TEXT NOT NULL                -- JSON, never a secret
+    )
+    """,
+    # Every row of an earlier extension's tables as it was.
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.earlier_rows (
+        table_name TEXT NOT NULL,
+        row_id TEXT NOT NULL,
+        row_json TEXT NOT NULL,
+        PRIMARY KEY (table_name, row_id)
+    )
+    """,
+)
+
+INDEXES = (
+    ("idx_satm_cash_out_status", "lamassu_transactions", "status, confirmed_at_us, id"),
+    ("idx_satm_cash_out_confirmed", "lamassu_transactions", "confirmed_at_us, id"),
+    ("idx_satm_cash_out_created", "lamassu_transactions", "created_us"),
+    ("idx_satm_cash_out_announced", "lamassu_transactions", "announced_us, status"),
+    ("idx_satm_cash_out_commission", "lamassu_transactions", "commission_status"),
+    ("idx_satm_share_cash_out", "dca_payments", "cash_out_id"),
+    ("idx_satm_share_lamassu", "dca_payments", "lamassu_transaction_id"),
+    ("idx_satm_share_client", "dca_payments", "client_id, cash_out_us"),
+    ("idx_satm_share_status", "dca_payments", "status, updated_us"),
+    ("idx_satm_share_day", "dca_payments", "currency, cash_out_us"),
+    ("idx_satm_deposit_client", "dca_deposits", "client_id, created_at"),
+    ("idx_satm_deposit_effective", "dca_deposits", "currency, effective_us"),
+    ("idx_satm_deposit_status", "dca_deposits", "status, created_at"),
+    ("idx_satm_client_user", "dca_clients", "user_id"),
+    ("idx_satm_leg_cash_out", "settlement_legs", "cash_out_id"),
+    ("idx_satm_entry_account", "ledger_entries", "account, unit, seq"),
+    ("idx_satm_entry_cash_out", "ledger_entries", "cash_out_id"),
+    ("idx_satm_poll_started", "polls", "started_us"),
+    ("idx_satm_alert_open", "alerts", "resolved_us, last_us"),
+    ("idx_satm_audit_subject", "audit_log", "subject, seq"),
+)

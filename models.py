@@ -1,0 +1,360 @@
+"""Shapes: what is stored, what the API takes, what it answers (pydantic 1.10, as LNbits uses).
+
+Requests refuse unknown fields and say what is wrong; answers carry no secret. Fiat comes in as
+whole currency units in decimal text or number and is exact from there on.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from decimal import Decimal
+from typing import Any
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, Extra, Field, validator
+
+from .domain.money import CURRENCY_EXPONENT
+from .domain.states import DcaMode, DepositState, FundingMode, SplitRule
+
+POLL_INTERVAL_MIN_S = 60  # each poll scans a table without an index (lamassu.md 1)
+POLL_INTERVAL_MAX_S = 86_400
+WATCH_GRACE_MAX_S = 30 * 86_400  # the window every poll looks at again
+TEXT_MAX = 500  # notes and reasons: a few sentences
+NAME_MAX = 100
+ID_MAX = 64  # LNbits ids have 32 characters, Lamassu's 36
+SECRET_MAX = 20_000  # an RSA 16384 key in PEM has 13 kB
+WHOLE_UNITS_MAX = 10**12  # beyond any real deposit, far inside 64 bits of minor units
+DAILY_LIMIT_MAX = 10**9
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# A host name, an IPv4 or IPv6 address; never an option, an address list or a shell word.
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.\-_]{0,251}[A-Za-z0-9])?\.?|[0-9A-Fa-f:]{2,45}")
+_SOCKET_FOLDER = re.compile(r"/[A-Za-z0-9._\-/]{0,100}")
+
+
+def plain_text(value: str | None, what: str) -> str | None:
+    """Refuse control characters and line breaks: they have no business in one line of text."""
+    if value is not None and _CONTROL.search(value):
+        raise ValueError(f"{what} must be one line without control characters")
+    return value.strip() if value is not None else None
+
+
+def host_name(value: str, what: str) -> str:
+    """A name or address that can only be a name or address."""
+    value = value.strip()
+    if not _HOST.fullmatch(value):
+        raise ValueError(f"{what} must be a host name or an IP address")
+    return value
+
+
+class Request(BaseModel):
+    """A request body: unknown fields are mistakes, not noise."""
+
+    class Config:
+        extra = Extra.forbid
+        anystr_strip_whitespace = False
+
+
+# -- settings ---------------------------------------------------------------------------------
+
+
+class OperatorSettings(BaseModel):
+    """What the operator decides. Every field has a default: the first start has them all."""
+
+    split_rule: SplitRule = SplitRule.MARKUP
+    currency: str = "GTQ"
+    time_zone: str = "America/Guatemala"
+    max_daily_limit: int = Field(2000, ge=1, le=DAILY_LIMIT_MAX)
+    poll_interval_s: int = Field(300, ge=POLL_INTERVAL_MIN_S, le=POLL_INTERVAL_MAX_S)
+    watch_grace_s: int = Field(86_400, ge=3_600, le=WATCH_GRACE_MAX_S)
+    settle_without_clients: bool = False
+    funding_btc: FundingMode = FundingMode.CREDIT
+    funding_ln: FundingMode = FundingMode.CREDIT
+    api_tokens_may_move_money: bool = False
+    start_at_us: int | None = None
+
+    class Config:
+        use_enum_values = False
+
+    def funding(self, crypto_code: str) -> FundingMode:
+        """How cash-outs of this coin are funded (design.md 3.6)."""
+        return self.funding_ln if crypto_code == "LN" else self.funding_btc
+
+    @validator("currency")
+    def _currency(cls, value: str) -> str:
+        return known_currency(value)
+
+    @validator("time_zone")
+    def _time_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"'{value}' is not a known time zone, for example America/Guatemala")
+        return value
+
+
+class UpdateSettings(Request):
+    """Settings to change; a field that is not given stays as it is."""
+
+    split_rule: SplitRule | None
+    currency: str | None
+    time_zone: str | None
+    max_daily_limit: int | None
+    poll_interval_s: int | None
+    watch_grace_s: int | None
+    settle_without_clients: bool | None
+    funding_btc: FundingMode | None
+    funding_ln: FundingMode | None
+    api_tokens_may_move_money: bool | None
+    start_at: datetime | None
+
+    @validator("start_at")
+    def _start_at(cls, value: datetime | None) -> datetime | None:
+        return aware(value)
+
+
+def known_currency(value: str) -> str:
+    """An ISO 4217 code whose minor unit we know."""
+    if value not in CURRENCY_EXPONENT:
+        raise ValueError(f"'{value}' is not a known currency code, for example GTQ or USD")
+    return value
+
+
+def aware(value: datetime | None) -> datetime | None:
+    """An instant without a zone could be any instant: refuse it."""
+    if value is not None and value.tzinfo is None:
+        raise ValueError("give the time with its zone, for example 2026-01-31T00:00:00Z")
+    return value.astimezone(timezone.utc) if value else None
+
+
+# -- connection -------------------------------------------------------------------------------
+
+
+class StoredConfig(BaseModel):
+    """The row of lamassu_config. Its secrets are sealed, and not shown even so."""
+
+    id: str
+    host: str
+    port: int
+    database_name: str
+    username: str
+    password: str | None = Field(None, repr=False)
+    source_wallet_id: str | None = None
+    commission_wallet_id: str | None = None
+    polling_enabled: bool = True
+    use_ssh_tunnel: bool = True
+    ssh_host: str | None = None
+    ssh_port: int = 22
+    ssh_username: str | None = None
+    ssh_password: str | None = Field(None, repr=False)
+    ssh_private_key: str | None = Field(None, repr=False)
+    ssh_key_passphrase: str | None = Field(None, repr=False)
+    ssh_host_key: str | None = None
+    test_connection_us: int | None = None
+    test_connection_success: bool | None = None
+    created_us: int
+    updated_us: int
+
+
+class SaveConfig(Request):
+    """A connection to save. A secret that is not given stays; an empty one is removed."""
+
+    host: str = Field(..., max_length=255)
+    port: int = Field(5432, ge=1, le=65535)
+    database_name: str = Field(..., min_length=1, max_length=63)
+    username: str = Field(..., min_length=1, max_length=63)
+    password: str | None = Field(None, max_length=SECRET_MAX)
+    source_wallet_id: str | None = Field(None, max_length=ID_MAX)
+    commission_wallet_id: str | None = Field(None, max_length=ID_MAX)
+    use_ssh_tunnel: bool = True
+    ssh_host: str | None = Field(None, max_length=255)
+    ssh_port: int = Field(22, ge=1, le=65535)
+    ssh_username: str | None = Field(None, max_length=64)
+    ssh_password: str | None = Field(None, max_length=SECRET_MAX)
+    ssh_private_key: str | None = Field(None, max_length=SECRET_MAX)
+    ssh_key_passphrase: str | None = Field(None, max_length=SECRET_MAX)
+    ssh_host_key: str | None = Field(None, max_length=SECRET_MAX)
+    polling_enabled: bool | None = None
+
+    @validator("host")
+    def _host(cls, value: str) -> str:
+        if value.startswith("/"):
+            if not _SOCKET_FOLDER.fullmatch(value):
+                raise ValueError("host must be a host name or an absolute socket folder")
+            return value
+        return host_name(value, "host")
+
+    @validator("ssh_host")
+    def _ssh_host(cls, value: str | None) -> str | None:
+        return host_name(value, "ssh_host") if value else None
+
+    @validator("database_name", "username")
+    def _one_line(cls, value: str) -> str:
+        text = plain_text(value, "this field") or ""
+        if not text:
+            raise ValueError("must not be empty")
+        return text
+
+    @validator("ssh_username")
+    def _user(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-@]{0,63}", value):
+            raise ValueError("ssh_username has characters that no user name has")
+        return value or None
+
+    @validator("password", "ssh_password", "ssh_key_passphrase")
+    def _secret(cls, value: str | None) -> str | None:
+        if value and _CONTROL.search(value):
+            raise ValueError("must not contain control characters")
+        return value
+
+    @validator("source_wallet_id", "commission_wallet_id")
+    def _wallet(cls, value: str | None) -> str | None:
+        return plain_text(value, "a wallet id") or None
+
+
+class PublicConfig(BaseModel):
+    """The connection as it is shown: what is set, never what it is."""
+
+    id: str
+    host: str
+    port: int
+    database_name: str
+    username: str
+    source_wallet_id: str | None
+    commission_wallet_id: str | None
+    polling_enabled: bool
+    is_active: bool = True
+    use_ssh_tunnel: bool
+    ssh_host: str | None
+    ssh_port: int
+    ssh_username: str | None
+    ssh_host_key: str | None
+    ssh_host_fingerprint: str | None
+    has_password: bool
+    has_ssh_password: bool
+    has_ssh_private_key: bool
+    test_connection_last: str | None
+    test_connection_success: bool | None
+    created_at: str | None
+    updated_at: str | None
+    last_poll_time: str | None
+    last_successful_poll: str | None
+
+
+# -- clients and deposits -----------------------------------------------------------------------
+
+
+class CreateClient(Request):
+    """A client to add: an LNbits user and one of their wallets."""
+
+    user_id: str = Field(..., min_length=1, max_length=ID_MAX)
+    wallet_id: str = Field(..., min_length=1, max_length=ID_MAX)
+    username: str | None = Field(None, max_length=NAME_MAX)
+    dca_mode: DcaMode = DcaMode.FLOW
+    fixed_mode_daily_limit: Decimal | None = Field(None, gt=0, le=DAILY_LIMIT_MAX)
+
+    @validator("user_id", "wallet_id", "username")
+    def _one_line(cls, value: str | None) -> str | None:
+        return plain_text(value, "this field")
+
+
+class UpdateClient(Request):
+    """What changes of a client; a field that is not given stays."""
+
+    wallet_id: str | None = Field(None, min_length=1, max_length=ID_MAX)
+    username: str | None = Field(None, max_length=NAME_MAX)
+    dca_mode: DcaMode | None
+    fixed_mode_daily_limit: Decimal | None = Field(None, gt=0, le=DAILY_LIMIT_MAX)
+    status: str | None = Field(None, regex="^(active|inactive)$")
+
+    @validator("wallet_id", "username")
+    def _one_line(cls, value: str | None) -> str | None:
+        return plain_text(value, "this field")
+
+
+class CreateDeposit(Request):
+    """Cash a client brought, in whole currency units with at most the currency's own decimals."""
+
+    client_id: str = Field(..., min_length=1, max_length=ID_MAX)
+    amount: Decimal = Field(..., gt=0, le=WHOLE_UNITS_MAX)
+    currency: str = "GTQ"
+    notes: str | None = Field(None, max_length=TEXT_MAX)
+
+    @validator("currency")
+    def _currency(cls, value: str) -> str:
+        return known_currency(value)
+
+    @validator("notes")
+    def _notes(cls, value: str | None) -> str | None:
+        return plain_text(value, "notes")
+
+
+class UpdateDepositStatus(Request):
+    """Confirm or cancel a pending deposit. `effective_at`: from when its fiat counts."""
+
+    status: DepositState
+    notes: str | None = Field(None, max_length=TEXT_MAX)
+    effective_at: datetime | None
+
+    @validator("effective_at")
+    def _effective_at(cls, value: datetime | None) -> datetime | None:
+        return aware(value)
+
+    @validator("notes")
+    def _notes(cls, value: str | None) -> str | None:
+        return plain_text(value, "notes")
+
+
+# -- cash-outs ----------------------------------------------------------------------------------
+
+
+class ProcessRequest(Request):
+    """What a person states about a cash-out that the rules alone do not settle (design.md 7)."""
+
+    reason: str | None = Field(None, min_length=3, max_length=TEXT_MAX)
+    fiat_amount: Decimal | None = Field(None, gt=0, le=WHOLE_UNITS_MAX)
+    fiat_is_wrong: bool = False  # Lamassu's fiat itself is wrong, not only what came out
+    commission_percentage: Decimal | None = Field(None, ge=0, le=1)
+    discount: Decimal | None = Field(None, ge=0, le=100)
+
+    @validator("reason")
+    def _reason(cls, value: str | None) -> str | None:
+        return plain_text(value, "the reason")
+
+
+class ReasonRequest(Request):
+    """An action that needs a reason."""
+
+    reason: str = Field(..., min_length=3, max_length=TEXT_MAX)
+
+    @validator("reason")
+    def _reason(cls, value: str) -> str:
+        return plain_text(value, "the reason") or ""
+
+
+class EnabledRequest(Request):
+    """A switch."""
+
+    enabled: bool
+
+
+class HostKeyRequest(Request):
+    """The OpenSSH public key line that the operator compared and accepts."""
+
+    ssh_host_key: str = Field(..., min_length=20, max_length=SECRET_MAX)
+
+
+class Page(BaseModel):
+    """A page of a list and how long the list is."""
+
+    data: list[dict[str, Any]]
+    total: int
+
+
+class Check(BaseModel):
+    """One line of the readiness list. `ok` None: could not look."""
+
+    name: str
+    ok: bool | None
+    detail: str
+    hint: str = ""
+    code: str | None = None

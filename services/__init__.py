@@ -1,0 +1,1 @@
+"""One use case a file; each decides with domain/ and acts through adapters/ and crud."""

@@ -1,0 +1,88 @@
+"""What stops money work: the operator's switch, a halt, and facts a person must look at first.
+
+All of them are rows that the settlement transaction reads itself, so that a stop is honoured
+before the next settlement starts, whoever set it and in whichever process.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loguru import logger
+
+from .. import clock, crud
+from ..adapters.audit import record
+from ..adapters.settlement import SettlementConnection, settlement
+from ..errors import BadInput, NotReady, PollingDisabled, SatMachineError
+from .alerts import raise_alert, resolve_alerts
+
+HALT = "halt"
+TAKEOVER = "takeover"  # an earlier extension's books were found
+RESTORE = "restore"  # a database seems to have been put back from a backup
+GATES = (HALT, TAKEOVER, RESTORE)
+
+
+async def refuse_if_stopped(conn: SettlementConnection, *, by_hand: bool) -> None:
+    """Raise when money work must not start now.
+
+    `by_hand`: one named cash-out or share that a person asked for. It may go on while automatic
+    work is switched off (that is how work is resumed), but never while something is halted.
+    """
+    for gate in GATES:
+        found = await crud.get_meta(gate, conn)
+        if found and not found.get("accepted"):
+            raise NotReady(found["message"], hint=found["hint"])
+    if by_hand:
+        return
+    config = await crud.get_config(conn)
+    if config is None or not config.polling_enabled:
+        raise PollingDisabled("Automatic work is switched off")
+
+
+async def close_gate(gate: str, message: str, hint: str, facts: dict[str, Any]) -> None:
+    """Stop money work until a person opens this gate again; the first reason stays."""
+    now_us = clock.now_us()
+    body = {"message": message, "hint": hint, "since_us": now_us, "facts": facts}
+
+    async def work(conn: SettlementConnection) -> bool:
+        if not await crud.add_meta(gate, body, conn):
+            return False
+        await record(conn, f"{gate}_closed", gate, body, now_us=now_us)
+        await raise_alert(conn, f"gate:{gate}", gate, "critical", message, hint)
+        return True
+
+    if await settlement(work):
+        logger.critical(f"event=money_work_stopped gate={gate} message={message!r}")
+
+
+async def halt(error: SatMachineError) -> None:
+    """An invariant broke: nothing moves until a person resumes it."""
+    await close_gate(HALT, error.message, error.hint, {"code": error.code, **error.facts})
+
+
+async def gate_states() -> dict[str, Any]:
+    """The gates that are closed or were accepted, for the page."""
+    return {gate: state for gate in GATES if (state := await crud.get_meta(gate)) is not None}
+
+
+async def open_gate(gate: str, reason: str, actor: str) -> None:
+    """A person looked and lets money work go on. `takeover` stays on record as accepted."""
+    if gate not in GATES:
+        raise BadInput(f"'{gate}' is not something that can be resumed")
+    now_us = clock.now_us()
+
+    async def work(conn: SettlementConnection) -> None:
+        state = await crud.get_meta(gate, conn)
+        if state is None or state.get("accepted"):
+            raise BadInput("Nothing is stopped here")
+        if gate == TAKEOVER:
+            await crud.set_meta(gate, {**state, "accepted": True, "accepted_us": now_us}, conn)
+        else:
+            await crud.delete_meta(gate, conn)
+        await record(
+            conn, f"{gate}_opened", gate, {"reason": reason, **state}, actor=actor, now_us=now_us
+        )
+        await resolve_alerts(conn, f"gate:{gate}", now_us)
+
+    await settlement(work)
+    logger.warning(f"event=money_work_resumed gate={gate} actor={actor}")

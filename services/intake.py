@@ -1,0 +1,305 @@
+"""Intake: what one source row changes in the books. Many rows, one transaction, each by itself.
+
+A stored amount never changes: the snapshot at pickup is final (lamassu.md 3.4). A row that differs
+later is reclassified while it is open; once it was settled or skipped the difference is recorded
+and shown, never clawed back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from loguru import logger
+
+from .. import clock, crud
+from ..adapters.audit import record
+from ..adapters.settlement import Row, SettlementConnection, settlement
+from ..domain.eligibility import SourceRow, Verdict, classify, read_sale
+from ..domain.states import HOLD_REASONS, CashOutState, HoldCode, SplitRule
+from .alerts import raise_alert, resolve_alerts
+from .settle import alert_held
+
+# Columns whose change means something; a machine's new name does not.
+FACTS = (
+    "crypto_code",
+    "crypto_atoms",
+    "received_crypto_atoms",
+    "fiat",
+    "fiat_code",
+    "status",
+    "dispense",
+    "dispense_confirmed",
+    "error",
+    "error_code",
+    "commission_percentage",
+    "discount",
+    "raw_ticker_price",
+    "created",
+    "confirmed_at",
+)
+AMOUNTS = (
+    "crypto_code",
+    "crypto_atoms",
+    "fiat",
+    "fiat_code",
+    "commission_percentage",
+    "discount",
+    "raw_ticker_price",
+    "created",
+)
+OPEN = (CashOutState.PENDING.value, CashOutState.WATCHING.value, CashOutState.HELD.value)
+
+
+@dataclass
+class Intake:
+    """One poll's intake: what every row needs, and what came of it."""
+
+    clock_difference_us: int = 0
+    new_rows: int = 0
+    changed_rows: int = 0
+
+
+async def store_rows(rows: Sequence[SourceRow], intake: Intake) -> None:
+    """Store or compare these rows in one transaction."""
+    if not rows:
+        return
+
+    async def work(conn: SettlementConnection) -> tuple[int, int]:
+        rule = (await crud.get_settings(conn)).split_rule
+        stored = await _stored(conn, [str(row["id"]) for row in rows])
+        new, changed = 0, 0
+        fresh: list[dict[str, Any]] = []
+        for row in rows:
+            known = stored.get(str(row["id"]))
+            if known is not None:
+                changed += await compare_row(conn, known, row, rule)
+                continue
+            verdict = classify(row, rule)
+            if verdict.state is not None and row.get("vanished") is None:
+                fresh.append(cash_out_row(row, verdict, intake.clock_difference_us))
+        for cash_out in fresh:
+            new += await insert_cash_out(conn, cash_out)
+        return new, changed
+
+    new, changed = await settlement(work)
+    intake.new_rows += new
+    intake.changed_rows += changed
+
+
+async def _stored(conn: SettlementConnection, ids: Sequence[str]) -> dict[str, Row]:
+    found = await conn.rows_in(
+        "SELECT * FROM satoshimachine.lamassu_transactions"
+        " WHERE lamassu_transaction_id IN ({marks})",
+        ids,
+    )
+    return {str(row["lamassu_transaction_id"]): row for row in found}
+
+
+def cash_out_row(row: SourceRow, verdict: Verdict, clock_difference_us: int) -> dict[str, Any]:
+    """A new row of lamassu_transactions; numbers that do not fit stay in source_row as text."""
+    sale = read_sale(row)
+    return {
+        "id": uuid4().hex,
+        "lamassu_transaction_id": row["id"],
+        "status": verdict.state.value if verdict.state else None,
+        "hold_code": verdict.code.value if verdict.code else None,
+        "device_id": row.get("device_id"),
+        "machine_name": row.get("device_name"),
+        "crypto_code": sale.crypto_code,
+        "fiat_code": sale.fiat_code,
+        "crypto_atoms": sale.crypto_atoms,
+        "received_crypto_atoms": sale.received_crypto_atoms,
+        "fiat_minor": sale.fiat_minor,
+        "commission_percentage": row.get("commission_percentage"),
+        "discount": row.get("discount"),
+        "raw_ticker_price": row.get("raw_ticker_price"),
+        "created_us": sale.created_us,
+        "confirmed_at_us": sale.confirmed_at_us,
+        "clock_difference_us": clock_difference_us,
+        "source_row": json.dumps(dict(row), sort_keys=True),
+        "observed_us": clock.now_us(),
+    }
+
+
+async def insert_cash_out(conn: SettlementConnection, cash_out: dict[str, Any]) -> int:
+    """Store a cash-out unless its id is stored; 1 when this call stored it."""
+    names = ", ".join(cash_out)
+    marks = ", ".join(f":{name}" for name in cash_out)
+    hit = await conn.changed(
+        f"INSERT INTO satoshimachine.lamassu_transactions ({names}) VALUES ({marks})"
+        " ON CONFLICT (lamassu_transaction_id) DO NOTHING",
+        cash_out,
+    )
+    if hit:
+        lamassu_id, state = cash_out["lamassu_transaction_id"], cash_out["status"]
+        await record(
+            conn,
+            "cash_out_observed",
+            cash_out["id"],
+            {"lamassu_transaction_id": lamassu_id, "status": state},
+            now_us=cash_out["observed_us"],
+        )
+        if state == CashOutState.HELD.value:
+            await alert_held(conn, cash_out["id"], lamassu_id, HoldCode(cash_out["hold_code"]))
+        logger.info(f"event=cash_out_observed id={lamassu_id} status={state}")
+    return hit
+
+
+async def compare_row(
+    conn: SettlementConnection, known: Row, row: SourceRow, rule: SplitRule
+) -> int:
+    """Compare a stored cash-out with what the source says now; 1 when something changed."""
+    if known["origin"] != "observed":
+        return 0
+    before = json.loads(known["source_row"])
+    if _facts(before) == _facts(row):
+        if known["changed_row"] is not None:
+            await _change_taken_back(conn, known)
+            return 1
+        return 0
+    if known["status"] not in OPEN:
+        return await _record_change(conn, known, row)
+    return await _reclassify(conn, known, before, row, rule)
+
+
+def _facts(row: SourceRow) -> list[str | None]:
+    return [row.get(name) for name in FACTS] + [row.get("vanished")]
+
+
+async def _record_change(conn: SettlementConnection, known: Row, row: SourceRow) -> int:
+    """It changed after it was settled or skipped: say so; money that moved stays moved."""
+    text = json.dumps(dict(row), sort_keys=True)
+    if known["changed_row"] is not None and _facts(json.loads(known["changed_row"])) == _facts(row):
+        return 0
+    now_us = clock.now_us()
+    await conn.execute(
+        "UPDATE satoshimachine.lamassu_transactions SET changed_row = :row, changed_us = :now"
+        " WHERE id = :id",
+        {"row": text, "now": now_us, "id": known["id"]},
+    )
+    before = json.loads(known["source_row"])
+    names = [name for name in FACTS if before.get(name) != row.get(name)]
+    what = "is gone" if row.get("vanished") else f"has another {', '.join(names)} now"
+    await raise_alert(
+        conn,
+        f"changed:{known['id']}",
+        "source_changed",
+        "warning",
+        f"Cash-out {known['lamassu_transaction_id']} {what} in Lamassu, after it was"
+        f" {known['status']} here",
+        "Nothing was taken back. Compare both and correct by hand if needed.",
+        known["id"],
+    )
+    await record(
+        conn, "source_changed", known["id"], {"changed": names, "row": dict(row)}, now_us=now_us
+    )
+    return 1
+
+
+async def _change_taken_back(conn: SettlementConnection, known: Row) -> None:
+    now_us = clock.now_us()
+    await conn.execute(
+        "UPDATE satoshimachine.lamassu_transactions SET changed_row = NULL, changed_us = NULL"
+        " WHERE id = :id",
+        {"id": known["id"]},
+    )
+    await resolve_alerts(conn, f"changed:{known['id']}", now_us)
+    await record(conn, "source_change_taken_back", known["id"], {}, now_us=now_us)
+
+
+async def _reclassify(
+    conn: SettlementConnection, known: Row, before: SourceRow, row: SourceRow, rule: SplitRule
+) -> int:
+    """An open cash-out's row changed: where does it belong now?"""
+    verdict = classify(row, rule)
+    if row.get("vanished"):
+        row = {**before, "vanished": "true"}
+        verdict = Verdict(CashOutState.HELD, HoldCode.SOURCE_CHANGED)
+    elif any(before.get(name) != row.get(name) for name in AMOUNTS):
+        verdict = Verdict(CashOutState.HELD, HoldCode.SOURCE_CHANGED)
+    elif verdict.state is None:
+        verdict = Verdict(CashOutState.HELD, HoldCode.STATUS_UNEXPECTED)
+    fresh = cash_out_row(row, verdict, int(known["clock_difference_us"]))
+    for kept in ("id", "lamassu_transaction_id", "observed_us", "clock_difference_us"):
+        del fresh[kept]
+    changes = ", ".join(f"{name} = :{name}" for name in fresh)
+    await conn.execute(
+        f"UPDATE satoshimachine.lamassu_transactions SET {changes}, error_message = NULL"
+        " WHERE id = :id",
+        {**fresh, "id": known["id"]},
+    )
+    now_us = clock.now_us()
+    await record(
+        conn,
+        "cash_out_reclassified",
+        known["id"],
+        {"from": known["status"], "to": fresh["status"], "code": fresh["hold_code"]},
+        now_us=now_us,
+    )
+    if fresh["status"] == CashOutState.HELD.value:
+        code = HoldCode(fresh["hold_code"])
+        await alert_held(conn, known["id"], known["lamassu_transaction_id"], code)
+    else:
+        await resolve_alerts(conn, f"held:{known['id']}", now_us)
+    logger.info(
+        f"event=cash_out_reclassified id={known['lamassu_transaction_id']}"
+        f" from={known['status']} to={fresh['status']}"
+    )
+    return 1
+
+
+async def release_if_eligible(conn: SettlementConnection, known: Row, rule: SplitRule) -> None:
+    """A held cash-out whose reason lay in a setting: pending again when the row itself is fine."""
+    if classify(json.loads(known["source_row"]), rule).state is not CashOutState.PENDING:
+        return
+    now_us = clock.now_us()
+    await conn.execute(
+        "UPDATE satoshimachine.lamassu_transactions SET status = 'pending', hold_code = NULL"
+        " WHERE id = :id AND status = 'held'",
+        {"id": known["id"]},
+    )
+    await record(conn, "cash_out_released", known["id"], {"rule": rule.value}, now_us=now_us)
+    await resolve_alerts(conn, f"held:{known['id']}", now_us)
+
+
+async def hold_overdue(now_us: int) -> None:
+    """A sale that is still running after the grace time needs a person."""
+    settings = await crud.get_settings()
+    limit_us = now_us - settings.watch_grace_s * 1_000_000
+    overdue = await crud.fetch_rows(
+        "SELECT id, lamassu_transaction_id, hold_code"
+        " FROM satoshimachine.lamassu_transactions"
+        " WHERE status = 'watching' AND observed_us < :limit LIMIT 1000",
+        {"limit": limit_us},
+    )
+    if not overdue:
+        return
+
+    async def work(conn: SettlementConnection) -> None:
+        for row in overdue:
+            hit = await conn.changed(
+                "UPDATE satoshimachine.lamassu_transactions SET status = 'held',"
+                " hold_code = :code, error_message = :was WHERE id = :id AND status = 'watching'",
+                {
+                    "code": HoldCode.WATCHED_TOO_LONG.value,
+                    "was": HOLD_REASONS[HoldCode(row["hold_code"])],
+                    "id": row["id"],
+                },
+            )
+            if hit:
+                await record(
+                    conn,
+                    "cash_out_held",
+                    row["id"],
+                    {"code": HoldCode.WATCHED_TOO_LONG.value},
+                    now_us=now_us,
+                )
+                await alert_held(
+                    conn, row["id"], row["lamassu_transaction_id"], HoldCode.WATCHED_TOO_LONG
+                )
+
+    await settlement(work)

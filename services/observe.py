@@ -1,0 +1,135 @@
+"""Observe: every row of the source that concerns us is stored once, and every change is seen.
+
+The source is asked what each hour of its window looks like (a count and a digest); only hours that
+differ from what was last stored are read. So an empty poll costs one query, and a row that appears
+late, out of order, in the same microsecond or changes days later is found all the same
+(lamassu.md 3.5). What a row means is domain/eligibility.py; what is done with it is intake.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from .. import clock, crud
+from ..adapters.lamassu_postgres import LamassuSource
+from ..domain.days import US_PER_S
+from ..domain.eligibility import SourceRow
+from .intake import Intake, hold_overdue, store_rows
+
+HOUR_US = 3_600 * US_PER_S
+DAY_US = 24 * HOUR_US
+# A redeem-later sale can finish a day late, a dispense report after an outage days late; a month
+# covers what the machines do, the weekly full comparison covers the rest (lamassu.md 3.5).
+WINDOW_US = 30 * DAY_US
+FULL_COMPARISON_EVERY_US = 7 * DAY_US
+IDS_PER_QUERY = 500  # open rows older than the window, and rows that left an hour
+OPEN_ROWS_MAX = 5_000
+
+META_LAST_SUCCESS = "last_successful_poll_us"
+META_LAST_FULL = "last_full_comparison_us"
+META_CLOCK = "clock_difference_us"
+
+
+@dataclass
+class Observed:
+    """What a poll saw."""
+
+    full_comparison: bool = False
+    rows_read: int = 0
+    new_rows: int = 0
+    hours_changed: int = 0
+
+
+Progress = Callable[[str, int, int], Awaitable[None]]
+
+
+async def full_comparison_due(now_us: int) -> bool:
+    """The first poll, one a week, and the one after a new start point look at everything."""
+    last = await crud.get_meta(META_LAST_FULL)
+    return last is None or now_us - int(last) >= FULL_COMPARISON_EVERY_US
+
+
+async def observe(
+    source: LamassuSource, *, start_at_us: int, full: bool, progress: Progress
+) -> Observed:
+    """Store what is new or changed since the last complete look.
+
+    The last successful poll moves only at the end, after every row is stored: an error on the way
+    loses nothing, the next poll reads the same hours again.
+    """
+    started_us = clock.now_us()
+    last_success = await crud.get_meta(META_LAST_SUCCESS)
+    from_us = 0 if full or last_success is None else int(last_success) - WINDOW_US
+    from_us -= from_us % HOUR_US
+    look = await source.look(created_from_us=from_us, start_at_us=start_at_us)
+    await crud.set_meta(META_CLOCK, look.clock_difference_us)
+    intake = Intake(clock_difference_us=look.clock_difference_us)
+    seen = Observed(full_comparison=full)
+
+    known = await crud.known_hours(from_us)
+    changed = [b for b in look.buckets if known.get(b.hour_us) != (b.rows, b.digest)]
+    gone = sorted(set(known) - {b.hour_us for b in look.buckets})
+    seen.hours_changed = len(changed) + len(gone)
+    for done, bucket in enumerate(changed):
+        await progress("reading", done, len(changed))
+        await _read_hour(source, bucket.hour_us, start_at_us, intake, seen)
+        await crud.store_hour(bucket.hour_us, bucket.rows, bucket.digest)
+    for hour_us in gone:
+        await _check_ids(source, await _stored_ids(hour_us), intake, seen)
+        await crud.forget_hour(hour_us)
+    await _check_ids(source, await _open_ids_before(from_us), intake, seen)
+    await hold_overdue(started_us)
+
+    seen.new_rows = intake.new_rows
+    await crud.set_meta(META_LAST_SUCCESS, started_us)
+    if full:
+        await crud.set_meta(META_LAST_FULL, started_us)
+    return seen
+
+
+async def _read_hour(
+    source: LamassuSource, hour_us: int, start_at_us: int, intake: Intake, seen: Observed
+) -> None:
+    """Store an hour's rows page by page, then look for stored ones that are no longer in it."""
+    ids: set[str] = set()
+    async for page in source.rows_in_hour(hour_us, start_at_us=start_at_us):
+        await store_rows(page, intake)
+        seen.rows_read += len(page)
+        ids.update(str(row["id"]) for row in page)
+    missing = [x for x in await _stored_ids(hour_us) if x not in ids]
+    await _check_ids(source, missing, intake, seen)
+
+
+async def _check_ids(
+    source: LamassuSource, ids: Sequence[str], intake: Intake, seen: Observed
+) -> None:
+    """Look at stored rows by their id: they may have left the window or changed out of it."""
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        part = ids[start : start + IDS_PER_QUERY]
+        rows = await source.rows_by_id(part)
+        found = {str(row["id"]) for row in rows}
+        vanished: list[SourceRow] = [{"id": x, "vanished": "true"} for x in part if x not in found]
+        await store_rows([*rows, *vanished], intake)
+        seen.rows_read += len(rows)
+
+
+async def _stored_ids(hour_us: int) -> list[str]:
+    rows = await crud.fetch_rows(
+        "SELECT lamassu_transaction_id AS id FROM satoshimachine.lamassu_transactions"
+        " WHERE created_us >= :hour AND created_us < :next AND origin = 'observed'",
+        {"hour": hour_us, "next": hour_us + HOUR_US},
+    )
+    return [str(row["id"]) for row in rows]
+
+
+async def _open_ids_before(created_us: int) -> list[str]:
+    """Unsettled rows outside the window: their state may still change."""
+    rows = await crud.fetch_rows(
+        "SELECT lamassu_transaction_id AS id FROM satoshimachine.lamassu_transactions"
+        " WHERE status IN ('pending', 'watching', 'held') AND origin = 'observed'"
+        " AND (created_us < :before OR created_us IS NULL)"
+        " ORDER BY confirmed_at_us DESC LIMIT :most",
+        {"before": created_us, "most": OPEN_ROWS_MAX},
+    )
+    return [str(row["id"]) for row in rows]

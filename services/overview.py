@@ -1,0 +1,78 @@
+"""The state of the whole in one read: a state word, why, since when, and the counts behind it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .. import books, clock, crud
+from .gates import gate_states
+from .observe import META_CLOCK, META_LAST_SUCCESS
+
+# Late is two missed polls and a minute: one poll may fail and come again (requirements C-SAT-f).
+LATE_INTERVALS = 2
+LATE_SLACK_US = 60 * 1_000_000
+
+VERSION = str(json.loads((Path(__file__).parent.parent / "config.json").read_text())["version"])
+
+
+async def read_overview(*, running: bool) -> dict[str, Any]:
+    """What the page's first line and its counts need; no SSH, no wait."""
+    config = await crud.get_config()
+    settings = await crud.get_settings()
+    last = await crud.last_poll()
+    success_us = await crud.get_meta(META_LAST_SUCCESS)
+    gates = {
+        name: state for name, state in (await gate_states()).items() if not state.get("accepted")
+    }
+    failed_count, failed_sats = await books.failed_shares()
+    state, sentence, since_us = _state(config, settings, last, success_us, gates, running)
+    next_us = None
+    if config is not None and config.polling_enabled and last is not None:
+        next_us = int(last["started_us"]) + settings.poll_interval_s * 1_000_000
+    return {
+        "version": VERSION,
+        "now": clock.iso(clock.now_us()),
+        "state": state,
+        "state_message": sentence,
+        "state_since": clock.iso(since_us),
+        "configured": config is not None,
+        "polling_enabled": bool(config and config.polling_enabled),
+        "poll_interval_s": settings.poll_interval_s,
+        "last_poll": last,
+        "last_successful_poll": clock.iso(success_us),
+        "next_poll_at": clock.iso(next_us),
+        "start_at": clock.iso(settings.start_at_us),
+        "clock_difference_us": await crud.get_meta(META_CLOCK),
+        "gates": gates,
+        "cash_outs": await books.counts_by_status(),
+        "failed_shares": failed_count,
+        "failed_sats": failed_sats,
+        "pending_deposits": await books.pending_deposits(),
+        "currency": settings.currency,
+        "time_zone": settings.time_zone,
+    }
+
+
+def _state(
+    config: Any, settings: Any, last: Any, success_us: Any, gates: dict[str, Any], running: bool
+) -> tuple[str, str, int | None]:
+    """(state, sentence, since): the worst that is true."""
+    if gates:
+        gate = next(iter(gates.values()))
+        return ("halted", str(gate["message"]), int(gate["since_us"]))
+    if config is None:
+        return ("setup", "The connection to the ATM server is not set up yet", None)
+    if not config.polling_enabled:
+        return ("stopped", "Automatic work is switched off", int(config.updated_us))
+    if running:
+        return ("running", "A poll is running", None)
+    if last is not None and last["result"] == "failed":
+        return ("failing", str(last["error_message"]), success_us)
+    late_us = LATE_INTERVALS * settings.poll_interval_s * 1_000_000 + LATE_SLACK_US
+    if success_us is None:
+        return ("waiting", "The first poll has not come yet", None)
+    if clock.now_us() - int(success_us) > late_us:
+        return ("late", "The last successful poll is overdue", int(success_us))
+    return ("live", "The feed is live", int(success_us))

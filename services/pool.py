@@ -1,0 +1,201 @@
+"""Reads what a plan needs from the books and the wallets, inside the settlement transaction."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from .. import crud
+from ..adapters import wallet_rows
+from ..adapters.settlement import Row, SettlementConnection
+from ..domain.days import local_day
+from ..domain.eligibility import Stated, read_sale
+from ..domain.money import CURRENCY_EXPONENT, MSAT_PER_SAT
+from ..domain.plan import Plan, PlanInput
+from ..domain.pool import PoolClient
+from ..domain.states import DcaMode, FundingMode
+from ..errors import (
+    FundingShort,
+    FundingUnusable,
+    NotConfigured,
+    OutgoingBlocked,
+    ensure,
+)
+from ..models import OperatorSettings, StoredConfig
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the operator set, read in this transaction."""
+
+    config: StoredConfig
+    settings: OperatorSettings
+
+
+async def read_books(conn: SettlementConnection) -> Books:
+    """Raises NotConfigured or FundingUnusable when nobody said where the sats come from."""
+    config = await crud.get_config(conn)
+    if config is None:
+        raise NotConfigured("No connection to Lamassu is saved")
+    if not config.source_wallet_id:
+        raise FundingUnusable("No source wallet is set")
+    return Books(config, await crud.get_settings(conn))
+
+
+def stated_facts(cash_out: Row) -> Stated | None:
+    """What a person stated about this cash-out; None when the rules alone decide."""
+    if cash_out["operator_facts"] is None:
+        return None
+    facts = json.loads(cash_out["operator_facts"])
+    rate, discount = facts.get("commission_rate"), facts.get("discount_percent")
+    return Stated(
+        fiat_minor=facts.get("fiat_minor"),
+        fiat_is_wrong=bool(facts.get("fiat_is_wrong")),
+        commission_rate=Fraction(rate) if rate is not None else None,
+        discount_percent=Fraction(discount) if discount is not None else None,
+    )
+
+
+async def read_plan_input(
+    conn: SettlementConnection, cash_out: Row, books: Books, stated: Stated | None
+) -> PlanInput:
+    """Everything the plan depends on, at this moment of this transaction."""
+    said = stated or Stated()
+    sale = read_sale(json.loads(cash_out["source_row"]))
+    fiat_minor = said.fiat_minor if said.fiat_is_wrong else sale.fiat_minor
+    rate, discount = said.commission_rate, said.discount_percent
+    ensure(fiat_minor is not None and sale.total_sats is not None, "an unreadable sale is pending")
+    source_id = books.config.source_wallet_id or ""
+    commission_id = books.config.commission_wallet_id
+    clients = await read_clients(conn, cash_out, sale.fiat_code, books.settings)
+    wallets = {client.wallet_id for client in clients} | {source_id}
+    wallets |= {commission_id} if commission_id else set()
+    problems = await wallet_rows.wallet_problems(conn, wallets)
+    if problems[source_id]:
+        raise FundingUnusable(f"The source wallet cannot be used: {problems[source_id]}")
+    rooms = await wallet_rows.rooms_sats(conn, sorted(wallets))
+    return PlanInput(
+        lamassu_transaction_id=cash_out["lamassu_transaction_id"],
+        rule=books.settings.split_rule,
+        total_sats=sale.total_sats or 0,
+        commission_rate=sale.commission_rate if rate is None else rate,
+        discount_percent=(sale.discount_percent or Fraction(0) if discount is None else discount),
+        ticker_price=sale.ticker_price,
+        currency=sale.fiat_code,
+        fiat_minor=fiat_minor or 0,
+        draw_limit_minor=(fiat_minor or 0) if said.fiat_minor is None else said.fiat_minor,
+        funding_mode=books.settings.funding(sale.crypto_code),
+        source_wallet_id=source_id,
+        commission_wallet_id=commission_id,
+        clients=tuple(
+            replace(
+                client,
+                wallet_problem=problems[client.wallet_id],
+                room_sats=rooms[client.wallet_id],
+            )
+            for client in clients
+        ),
+        settle_without_clients=books.settings.settle_without_clients,
+        commission_wallet_problem=problems[commission_id] if commission_id else None,
+        commission_room_sats=rooms[commission_id] if commission_id else None,
+    )
+
+
+async def read_clients(
+    conn: SettlementConnection, cash_out: Row, currency: str, settings: OperatorSettings
+) -> list[PoolClient]:
+    """Active clients with a balance in this currency, as of the cash-out (design.md 3.3)."""
+    rows = await conn.rows(
+        """
+        SELECT c.id, c.wallet_id, c.dca_mode, c.fixed_mode_daily_limit, b.balance
+        FROM satoshimachine.dca_clients c
+        JOIN satoshimachine.ledger_balances b
+            ON b.account = 'client:' || c.id AND b.unit = :currency AND b.balance > 0
+        WHERE c.status = 'active' ORDER BY c.id
+        """,
+        {"currency": currency},
+    )
+    if not rows:
+        return []
+    source_us = int(cash_out["confirmed_at_us"] or cash_out["created_us"] or 0)
+    our_us = source_us - int(cash_out["clock_difference_us"])
+    later = await _sums(
+        conn,
+        "SELECT client_id, SUM(amount_minor) AS minor FROM satoshimachine.dca_deposits"
+        " WHERE currency = :currency AND effective_us > :moment GROUP BY client_id",
+        {"currency": currency, "moment": our_us},
+    )
+    charged = {}
+    if any(row["dca_mode"] == DcaMode.FIXED.value for row in rows):
+        _, start_us, end_us = local_day(source_us, settings.time_zone)
+        charged = await _sums(
+            conn,
+            "SELECT client_id, SUM(fiat_minor) AS minor FROM satoshimachine.dca_payments"
+            " WHERE currency = :currency AND cash_out_us >= :start AND cash_out_us < :end"
+            " AND status IN ('confirmed', 'failed') GROUP BY client_id",
+            {"currency": currency, "start": start_us, "end": end_us},
+        )
+    return [
+        PoolClient(
+            client_id=row["id"],
+            wallet_id=row["wallet_id"],
+            mode=row["dca_mode"],
+            daily_limit_minor=daily_limit_minor(row["fixed_mode_daily_limit"], currency),
+            remaining_minor=int(row["balance"]),
+            later_credits_minor=later.get(row["id"], 0),
+            charged_same_day_minor=charged.get(row["id"], 0),
+        )
+        for row in rows
+    ]
+
+
+def daily_limit_minor(whole: Any, currency: str) -> int | None:
+    """A stored daily limit in minor units, rounded down; None when there is none or it is below 0.
+
+    The column holds whole units as the companion writes them, a number of any kind.
+    """
+    if whole is None:
+        return None
+    limit = Fraction(str(whole)) * 10 ** CURRENCY_EXPONENT[currency]
+    return int(limit) if limit > 0 else None
+
+
+async def _sums(conn: SettlementConnection, query: str, values: dict[str, Any]) -> dict[str, int]:
+    return {row["client_id"]: int(row["minor"]) for row in await conn.rows(query, values)}
+
+
+async def refuse_unfunded(conn: SettlementConnection, plan: Plan) -> None:
+    """Raise when this plan cannot be paid from its source wallet now; the cash-out stays pending.
+
+    Prefunded, the wallet must hold what leaves it plus what it already owes (design.md 3.6).
+    """
+    if wallet_rows.outgoing_blocked():
+        raise OutgoingBlocked("LNbits is in incoming-only mode")
+    if plan.given.funding_mode is not FundingMode.PREFUNDED:
+        return
+    source_id = plan.given.source_wallet_id
+    held_msat = (await wallet_rows.balances_msat(conn, [source_id]))[source_id]
+    need_sats = plan.outgoing_sats + plan.owed_sats + await open_liabilities_sats(conn, source_id)
+    if held_msat < need_sats * MSAT_PER_SAT:
+        raise FundingShort(
+            f"The source wallet holds {held_msat // MSAT_PER_SAT} sats and {need_sats} are needed"
+        )
+
+
+async def open_liabilities_sats(conn: SettlementConnection, source_wallet_id: str) -> int:
+    """Sats in this wallet that belong to somebody else: failed shares and failed commission."""
+    row = await conn.row(
+        """
+        SELECT
+          (SELECT COALESCE(SUM(s.amount_sats), 0) FROM satoshimachine.dca_payments s
+           JOIN satoshimachine.lamassu_transactions t ON t.id = s.cash_out_id
+           WHERE s.status = 'failed' AND s.origin = 'observed' AND t.source_wallet_id = :wallet)
+          AS shares,
+          (SELECT COALESCE(SUM(commission_sats), 0) FROM satoshimachine.lamassu_transactions
+           WHERE commission_status = 'failed' AND source_wallet_id = :wallet) AS commission
+        """,
+        {"wallet": source_wallet_id},
+    )
+    return int(row["shares"]) + int(row["commission"]) if row else 0

@@ -1,0 +1,240 @@
+"""The start-up check: money work begins only where one commit really covers ledger and wallets.
+
+Run once by every process before its first money work, and again on demand. Its lines are shown on
+the page; a failed one names the next step (design.md 4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from lnbits.core.crud.db_versions import get_db_version
+from lnbits.db import SQLITE
+
+from .. import clock, crud
+from ..adapters import marker
+from ..adapters.settlement import (
+    Rollback,
+    SettlementConnection,
+    leftover_super_journals,
+    settlement,
+)
+from ..adapters.wallet_rows import ID_PREFIX, write_legs
+from ..domain.plan import Leg, LegKind
+from ..errors import DatabaseBusy, DependencyMissing, InvariantViolation, NotReady, SatMachineError
+from ..migrations import SCHEMA_VERSION
+from ..models import Check
+from .gates import RESTORE, close_gate
+
+SUPPORTED_FROM = (1, 6, 2)  # tested in CI
+SUPPORTED_BELOW = (1, 7)
+# LNbits' database is locked while one slice is compared.
+LEGS_PER_SLICE = 2_000
+
+_lines: list[Check] = []
+_lock = asyncio.Lock()
+
+
+def last_lines() -> list[Check]:
+    """The lines of the last check in this process; empty before the first."""
+    return list(_lines)
+
+
+async def require_ready() -> None:
+    """Raise NotReady when this process must not move money. Checks once, then remembers success."""
+    async with _lock:
+        lines = _lines or await check_all()
+    for line in lines:
+        if line.ok is not True and line.code != DependencyMissing.code:
+            raise NotReady(f"{line.name}: {line.detail}", hint=line.hint)
+
+
+async def check_all() -> list[Check]:
+    """Run every check and remember the lines, unless one could not look."""
+    lines: list[Check] = []
+    for name, check in CHECKS:
+        try:
+            detail = await check()
+            lines.append(Check(name=name, ok=True, detail=detail))
+        except DatabaseBusy as exc:
+            return [*lines, Check(name=name, ok=None, detail=exc.message, hint=exc.hint)]
+        except SatMachineError as exc:
+            lines.append(
+                Check(name=name, ok=False, detail=exc.message, hint=exc.hint, code=exc.code)
+            )
+            if not isinstance(exc, DependencyMissing):
+                break  # what follows rests on it
+    _lines[:] = lines if all(line.ok for line in lines) or lines[-1].ok is False else []
+    return lines
+
+
+def forget() -> None:
+    """Check again at the next money work."""
+    _lines.clear()
+
+
+async def _packages() -> str:
+    if find_spec("asyncssh") is None:
+        raise DependencyMissing(
+            "The Python package asyncssh is not installed, so the ATM server cannot be reached",
+            hint="Run: pip install asyncssh (in LNbits' environment), then restart LNbits.",
+        )
+    return f"asyncssh {version('asyncssh')}"
+
+
+async def _lnbits_version() -> str:
+    try:
+        found = version("lnbits")
+    except PackageNotFoundError:
+        raise NotReady("The version of LNbits is not known") from None
+    numbers = tuple(int(part) for part in found.split("rc")[0].split("-")[0].split(".")[:3])
+    if not SUPPORTED_FROM <= numbers < SUPPORTED_BELOW:
+        raise NotReady(
+            f"LNbits {found} is not supported",
+            hint="Use LNbits 1.6.2 or a later 1.6 release.",
+        )
+    return f"LNbits {found}"
+
+
+async def _schema() -> str:
+    stored = await get_db_version("satmachineadmin")
+    number = stored.version if stored else 0
+    if number == SCHEMA_VERSION:
+        return f"version {number}"
+    if number > SCHEMA_VERSION:
+        raise NotReady(
+            f"The database is at version {number}, this extension at {SCHEMA_VERSION}",
+            hint="Install the newer extension again.",
+        )
+    raise NotReady(
+        f"The database is at version {number}, this extension needs {SCHEMA_VERSION}",
+        hint="Restart LNbits: it upgrades the database at its start. If it stays like this,"
+        " LNbits' log says why.",
+    )
+
+
+async def _trial() -> str:
+    """Write one movement as a settlement does, read its balances, and roll it back."""
+    leg = Leg("trial:share", LegKind.SHARE, "trial-source", "trial-target", 21)
+
+    async def work(conn: SettlementConnection) -> None:
+        ids = await write_legs(
+            conn, [leg], cash_out_id="trial", secret=b"trial", memo="trial", now_us=clock.now_us()
+        )
+        rows = await conn.rows_in(
+            "SELECT checking_id, wallet_id, amount, fee, status FROM apipayments"
+            " WHERE checking_id IN ({marks})",
+            [ids[leg.key].checking_id_in, ids[leg.key].checking_id_out],
+        )
+        found = sorted((r["wallet_id"], int(r["amount"]), int(r["fee"])) for r in rows)
+        if found != [("trial-source", -21000, 0), ("trial-target", 21000, 0)]:
+            raise InvariantViolation("This LNbits stores wallet rows in another way")
+        raise Rollback(None)
+
+    await settlement(work)
+    return "a trial settlement was written, read and rolled back"
+
+
+async def _journals() -> str:
+    left = leftover_super_journals()
+    if left:
+        raise NotReady(
+            f"A commit over both SQLite files was interrupted and not mended: {', '.join(left)}",
+            hint="Put both database files back to the path they had when LNbits was stopped, and"
+            " start LNbits there once.",
+        )
+    return "nothing left over"
+
+
+async def _wallets_agree() -> str:
+    """Every leg has its wallet rows, and the wallets hold no row of ours without a leg."""
+    legs, rows, missing, after = 0, 0, 0, ""
+    while True:
+        part = await _compare_slice(after)
+        legs, rows, missing = legs + part[0], rows + part[1], missing + part[2]
+        if part[0] < LEGS_PER_SLICE:
+            break
+        after = part[3]
+    held = await _rows_in_wallets()
+    if missing or held != rows:
+        await close_gate(
+            RESTORE,
+            f"Ledger and wallets do not agree: {missing} movements are missing in the wallets,"
+            f" {max(0, held - rows)} wallet rows are unknown to the ledger",
+            "One of the databases was put back from a backup. Put back both from the same moment,"
+            " or compare and resume.",
+            {"legs": legs, "rows_expected": rows, "rows_found": held, "missing": missing},
+        )
+        return "they do not agree: see what needs you"
+    return f"{legs} movements, all in the wallets"
+
+
+async def _compare_slice(after: str) -> tuple[int, int, int, str]:
+    async def work(conn: SettlementConnection) -> tuple[int, int, int, str]:
+        legs = await conn.rows(
+            "SELECT * FROM satoshimachine.settlement_legs WHERE leg_key > :after"
+            " ORDER BY leg_key LIMIT :most",
+            {"after": after, "most": LEGS_PER_SLICE},
+        )
+        wanted = {}
+        for leg in legs:
+            msat = int(leg["amount_sats"]) * 1000
+            wanted[leg["checking_id_in"]] = (leg["to_wallet_id"], msat)
+            if leg["checking_id_out"]:
+                wanted[leg["checking_id_out"]] = (leg["from_wallet_id"], -msat)
+        found = await conn.rows_in(
+            "SELECT checking_id, wallet_id, amount FROM apipayments"
+            " WHERE checking_id IN ({marks}) AND status = 'success'",
+            list(wanted),
+        )
+        there = {r["checking_id"]: (r["wallet_id"], int(r["amount"])) for r in found}
+        missing = sum(there.get(key) != facts for key, facts in wanted.items())
+        raise Rollback((len(legs), len(wanted), missing, legs[-1]["leg_key"] if legs else after))
+
+    return await settlement(work)
+
+
+async def _rows_in_wallets() -> int:
+    async def work(conn: SettlementConnection) -> int:
+        # GLOB uses SQLite's index; PostgreSQL's order of text depends on its locale.
+        match = "GLOB :sqlite" if conn.type == SQLITE else "LIKE :postgres"
+        values = (
+            {"sqlite": f"{ID_PREFIX}*"} if conn.type == SQLITE else {"postgres": f"{ID_PREFIX}%"}
+        )
+        row = await conn.row(
+            f"SELECT COUNT(*) AS n FROM apipayments WHERE checking_id {match}", values
+        )
+        raise Rollback(int(row["n"]) if row else 0)
+
+    return await settlement(work)
+
+
+async def _restored() -> str:
+    row = await crud.fetch_row(
+        "SELECT COALESCE(MAX(seq), 0) AS seq FROM satoshimachine.ledger_entries"
+    )
+    seq = int(row["seq"]) if row else 0
+    reason = marker.doubt(seq)
+    if reason:
+        await close_gate(
+            RESTORE,
+            f"A database seems to have been put back: {reason}",
+            "Check that ledger and wallets are from the same moment, then resume.",
+            {"ledger_seq": seq},
+        )
+        return "put back: see what needs you"
+    return "as it was left"
+
+
+CHECKS: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
+    ("packages", _packages),
+    ("lnbits_version", _lnbits_version),
+    ("database_schema", _schema),
+    ("interrupted_commits", _journals),
+    ("trial_settlement", _trial),
+    ("ledger_and_wallets", _wallets_agree),
+    ("restored_backup", _restored),
+)

@@ -1,0 +1,383 @@
+"""Settle one cash-out: plan it on the books as they are and commit everything at once.
+
+What is written for a plan is here and nowhere else; what a plan says is in domain/plan.py.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from lnbits.helpers import urlsafe_short_hash
+from loguru import logger
+
+from .. import clock, crud
+from ..adapters import ledger, wallet_rows
+from ..adapters.audit import SYSTEM, record
+from ..adapters.ledger import Entry
+from ..adapters.settlement import (
+    Rollback,
+    Row,
+    SettlementConnection,
+    settlement,
+    stored_time,
+)
+from ..adapters.wallet_rows import LegIds
+from ..domain.eligibility import settle_problem
+from ..domain.money import decimal_text, whole_from_minor
+from ..domain.plan import (
+    LegKind,
+    Plan,
+    Share,
+    canonical_json,
+    caps_minor,
+    leg_key,
+    make_plan,
+    plan_facts,
+)
+from ..domain.split import effective_commission
+from ..domain.states import (
+    HOLD_REASONS,
+    CashOutState,
+    CommissionState,
+    HoldCode,
+    ShareState,
+)
+from ..errors import StateConflict, ensure
+from .alerts import raise_alert, resolve_alerts
+from .gates import refuse_if_stopped
+from .pool import read_books, read_plan_input, refuse_unfunded, stated_facts
+from .secret import installation_secret
+
+SETTLED_BY_PLAN = "settled"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How it ended: completed, or held because nobody had a balance."""
+
+    state: CashOutState
+    plan: Plan | None
+
+
+async def settle_cash_out(
+    cash_out_id: str, *, by_hand: bool = False, actor: str = SYSTEM
+) -> Settled:
+    """Settle a pending cash-out, once.
+
+    Raises StateConflict when it is not pending (any more), a HOLD error when it must wait as it is
+    (no source wallet, prefunded balance short, incoming-only mode, switched off), DatabaseBusy to
+    try again, InvariantViolation when nothing may move at all. After an error nothing has changed.
+    """
+
+    async def work(conn: SettlementConnection) -> Settled:
+        await refuse_if_stopped(conn, by_hand=by_hand)
+        cash_out = await claim(conn, cash_out_id)
+        plan = await plan_for(conn, cash_out)
+        if isinstance(plan, HoldCode):
+            await hold(conn, cash_out, plan, actor=actor)
+            return Settled(CashOutState.HELD, None)
+        await refuse_unfunded(conn, plan)
+        await write_plan(conn, cash_out, plan, actor)
+        return Settled(CashOutState.COMPLETED, plan)
+
+    settled = await settlement(work)
+    if settled.plan is not None:
+        given, plan = settled.plan.given, settled.plan
+        logger.info(
+            f"event=cash_out_settled id={given.lamassu_transaction_id}"
+            f" total_sats={plan.split.total_sats} base_sats={plan.split.base_sats}"
+            f" shares={len(plan.shares)} failed_sats={plan.failed_sats} plan={plan.hash}"
+        )
+    return settled
+
+
+async def preview_cash_out(cash_out_id: str) -> Plan | HoldCode:
+    """The plan this cash-out would get now, or why it would be held. Moves nothing."""
+
+    async def work(conn: SettlementConnection) -> Plan | HoldCode:
+        cash_out = await find(conn, cash_out_id)
+        raise Rollback(await plan_for(conn, cash_out))
+
+    return await settlement(work)
+
+
+async def find(conn: SettlementConnection, cash_out_id: str) -> Row:
+    """The cash-out as it is. Raises StateConflict when it is gone."""
+    row = await conn.row(
+        "SELECT * FROM satoshimachine.lamassu_transactions WHERE id = :id", {"id": cash_out_id}
+    )
+    if row is None:
+        raise StateConflict("This cash-out does not exist")
+    return row
+
+
+async def claim(conn: SettlementConnection, cash_out_id: str) -> Row:
+    """Take a pending cash-out; the compare-and-set that lets only one settlement through."""
+    hit = await conn.changed(
+        "UPDATE satoshimachine.lamassu_transactions SET status = 'processing'"
+        " WHERE id = :id AND status = 'pending'",
+        {"id": cash_out_id},
+    )
+    if hit != 1:
+        raise StateConflict("This cash-out is not waiting to be settled")
+    return await find(conn, cash_out_id)
+
+
+async def plan_for(conn: SettlementConnection, cash_out: Row) -> Plan | HoldCode:
+    """The plan on the books as they are, or why this cash-out must wait for a person.
+
+    The rule may have changed since the row was stored, hence the second look at its numbers.
+    """
+    books = await read_books(conn)
+    stated = stated_facts(cash_out)
+    source_row = json.loads(cash_out["source_row"])
+    problem = settle_problem(source_row, books.settings.split_rule, stated)
+    if problem is not None:
+        return problem
+    given = await read_plan_input(conn, cash_out, books, stated)
+    if not caps_minor(given) and not given.settle_without_clients:
+        return HoldCode.NO_CLIENT_BALANCE
+    return make_plan(given)
+
+
+async def hold(
+    conn: SettlementConnection, cash_out: Row, code: HoldCode, *, actor: str = SYSTEM
+) -> None:
+    """Move a cash-out that is being looked at to `held`, with an alert."""
+    now_us = clock.now_us()
+    await conn.execute(
+        "UPDATE satoshimachine.lamassu_transactions SET status = 'held', hold_code = :code,"
+        " error_message = NULL WHERE id = :id",
+        {"id": cash_out["id"], "code": code.value},
+    )
+    await record(
+        conn, "cash_out_held", cash_out["id"], {"code": code.value}, actor=actor, now_us=now_us
+    )
+    await alert_held(conn, cash_out["id"], cash_out["lamassu_transaction_id"], code)
+
+
+async def alert_held(
+    conn: SettlementConnection, cash_out_id: str, lamassu_id: str, code: HoldCode
+) -> None:
+    """Tell the operator that a cash-out waits for them."""
+    await raise_alert(
+        conn,
+        f"held:{cash_out_id}",
+        "cash_out_held",
+        "warning",
+        f"Cash-out {lamassu_id} waits for you: {HOLD_REASONS[code]}",
+        "Open it and process or skip it.",
+        cash_out_id,
+    )
+
+
+async def write_plan(conn: SettlementConnection, cash_out: Row, plan: Plan, actor: str) -> None:
+    """Write cash-out, shares, ledger, audit and all wallet rows of a plan. Nothing is committed."""
+    now_us = clock.now_us()
+    secret = await installation_secret(conn)
+    ids = await wallet_rows.write_legs(
+        conn,
+        plan.legs(),
+        cash_out_id=cash_out["id"],
+        secret=secret,
+        memo=memo_for(cash_out, plan),
+        now_us=now_us,
+    )
+    await conn.insert_rows(
+        "satoshimachine.dca_payments",
+        [_share_row(cash_out, plan, share, ids, now_us) for share in plan.shares],
+    )
+    await ledger.post(
+        conn, SETTLED_BY_PLAN, entries_of(plan), now_us=now_us, cash_out_id=cash_out["id"]
+    )
+    hit = await conn.changed(COMPLETE, _cash_out_columns(cash_out, plan, now_us))
+    ensure(hit == 1, "the claimed cash-out was lost")
+    await record(
+        conn,
+        "cash_out_settled",
+        cash_out["id"],
+        {
+            "plan_hash": plan.hash,
+            "total_sats": plan.split.total_sats,
+            "base_sats": plan.split.base_sats,
+            "commission_sats": plan.split.commission_sats,
+            "confirmed_sats": plan.confirmed_sats,
+            "failed_sats": plan.failed_sats,
+            "drawn_minor": plan.drawn_minor,
+        },
+        actor=actor,
+        now_us=now_us,
+    )
+    await resolve_alerts(conn, f"held:{cash_out['id']}", now_us)
+    for share in plan.shares:
+        if share.state is ShareState.FAILED:
+            await alert_share(conn, cash_out, share)
+
+
+COMPLETE = """
+    UPDATE satoshimachine.lamassu_transactions SET
+        status = 'completed', hold_code = NULL, error_message = NULL, split_rule = :split_rule,
+        effective_commission = :effective_commission, funding_mode = :funding_mode,
+        source_wallet_id = :source_wallet_id, commission_wallet_id = :commission_wallet_id,
+        commission_status = :commission_status, commission_message = :commission_message,
+        total_sats = :total_sats, base_sats = :base_sats, commission_sats = :commission_sats,
+        drawn_minor = :drawn_minor, confirmed_sats = :confirmed_sats, failed_sats = :failed_sats,
+        operator_remainder_sats = :operator_remainder_sats, clients_count = :clients_count,
+        plan_hash = :plan_hash, plan_json = :plan_json, processed_us = :processed_us
+    WHERE id = :id AND status = 'processing'
+"""
+
+
+def memo_for(cash_out: Row, plan: Plan) -> str:
+    """What the payer and the payee read in LNbits' own wallet page."""
+    fiat = decimal_text(plan.given.fiat_minor, plan.given.currency)
+    return f"Bitcoin ATM sale of {fiat} {plan.given.currency}"
+
+
+def entries_of(plan: Plan) -> list[Entry]:
+    """The double entries of a plan: sats by where they lie, fiat by whom it was charged to."""
+    lamassu_id, currency = plan.given.lamassu_transaction_id, plan.given.currency
+    entries = [
+        Entry(ledger.SOLD, ledger.SAT, -plan.split.total_sats, lamassu_id),
+        Entry(ledger.OPERATOR, ledger.SAT, plan.operator_remainder_sats, lamassu_id),
+        Entry(
+            (
+                ledger.COMMISSION_OWED
+                if plan.commission_state is CommissionState.FAILED
+                else ledger.COMMISSION
+            ),
+            ledger.SAT,
+            plan.split.commission_sats,
+            leg_key(lamassu_id, LegKind.COMMISSION),
+        ),
+        Entry(ledger.DISPENSED, currency, plan.drawn_minor, lamassu_id),
+    ]
+    for share in plan.shares:
+        key = leg_key(lamassu_id, LegKind.SHARE, share.client_id)
+        paid = share.state is ShareState.CONFIRMED
+        account = (ledger.paid_account if paid else ledger.owed_account)(share.client_id)
+        entries.append(Entry(account, ledger.SAT, share.sats, key, share.client_id))
+        entries.append(
+            Entry(
+                ledger.client_account(share.client_id),
+                currency,
+                -share.fiat_minor,
+                key,
+                share.client_id,
+            )
+        )
+    return entries
+
+
+def _share_row(
+    cash_out: Row, plan: Plan, share: Share, ids: dict[str, LegIds], now_us: int
+) -> dict[str, Any]:
+    lamassu_id, currency = plan.given.lamassu_transaction_id, plan.given.currency
+    key = leg_key(lamassu_id, LegKind.SHARE, share.client_id)
+    whole = whole_from_minor(share.fiat_minor, currency)
+    sold_us = int(cash_out["confirmed_at_us"] or cash_out["created_us"] or now_us)
+    return {
+        "id": urlsafe_short_hash(),
+        "client_id": share.client_id,
+        "amount_sats": share.sats,
+        "amount_fiat": whole.numerator / whole.denominator,
+        "exchange_rate": share.sats * whole.denominator / whole.numerator,
+        "transaction_type": share.mode,
+        "lamassu_transaction_id": lamassu_id,
+        "payment_hash": ids[key].payment_hash if key in ids else None,
+        "status": share.state.value,
+        "created_at": stored_time(now_us),
+        "transaction_time": stored_time(sold_us),
+        "leg_key": key,
+        "cash_out_id": cash_out["id"],
+        "wallet_id": share.wallet_id,
+        "currency": currency,
+        "fiat_minor": share.fiat_minor,
+        "cash_out_us": sold_us,
+        "error_message": share.problem,
+        "attempts": 1,
+        "updated_us": now_us,
+    }
+
+
+def _cash_out_columns(cash_out: Row, plan: Plan, now_us: int) -> dict[str, Any]:
+    given, rate = plan.given, plan.given.commission_rate
+    c_eff = effective_commission(rate, given.discount_percent) if rate is not None else None
+    return {
+        "id": cash_out["id"],
+        "split_rule": given.rule.value,
+        "effective_commission": (
+            f"{c_eff.numerator}/{c_eff.denominator}" if c_eff is not None else None
+        ),
+        "funding_mode": given.funding_mode.value,
+        "source_wallet_id": given.source_wallet_id,
+        "commission_wallet_id": given.commission_wallet_id,
+        "commission_status": plan.commission_state.value,
+        "commission_message": plan.commission_problem,
+        "total_sats": plan.split.total_sats,
+        "base_sats": plan.split.base_sats,
+        "commission_sats": plan.split.commission_sats,
+        "drawn_minor": plan.drawn_minor,
+        "confirmed_sats": plan.confirmed_sats,
+        "failed_sats": plan.failed_sats,
+        "operator_remainder_sats": plan.operator_remainder_sats,
+        "clients_count": len(plan.shares),
+        "plan_hash": plan.hash,
+        "plan_json": canonical_json(plan_facts(plan)),
+        "processed_us": now_us,
+    }
+
+
+async def alert_share(conn: SettlementConnection, cash_out: Row, share: Share) -> None:
+    """A client was charged and their wallet cannot take the sats."""
+    key = leg_key(cash_out["lamassu_transaction_id"], LegKind.SHARE, share.client_id)
+    await raise_alert(
+        conn,
+        f"share:{key}",
+        "share_failed",
+        "critical",
+        f"{share.sats} sats of client {share.client_id} wait: {share.problem}",
+        "Mend or change the client's wallet; the share is tried again by itself.",
+        cash_out["id"],
+    )
+
+
+async def note_attempt(cash_out_id: str, message: str) -> None:
+    """Say on the cash-out what the last attempt met; it stays pending."""
+
+    async def work(conn: SettlementConnection) -> None:
+        await conn.execute(
+            "UPDATE satoshimachine.lamassu_transactions SET error_message = :message,"
+            " attempts = attempts + 1 WHERE id = :id AND status = 'pending'",
+            {"id": cash_out_id, "message": message},
+        )
+
+    await settlement(work)
+
+
+async def mark_failed(cash_out_id: str, message: str) -> None:
+    """An invariant refused it: out of the queue, for a person."""
+    now_us = clock.now_us()
+
+    async def work(conn: SettlementConnection) -> None:
+        hit = await conn.changed(
+            "UPDATE satoshimachine.lamassu_transactions SET status = 'failed',"
+            " error_message = :message WHERE id = :id AND status = 'pending'",
+            {"id": cash_out_id, "message": message},
+        )
+        if hit:
+            await record(conn, "cash_out_failed", cash_out_id, {"message": message}, now_us=now_us)
+
+    await settlement(work)
+
+
+async def pending_ids(limit: int) -> list[str]:
+    """Pending cash-outs in the order of settlement (design.md 3.5)."""
+    rows = await crud.fetch_rows(
+        "SELECT id FROM satoshimachine.lamassu_transactions WHERE status = 'pending'"
+        " ORDER BY confirmed_at_us, id LIMIT :limit",
+        {"limit": limit},
+    )
+    return [str(row["id"]) for row in rows]

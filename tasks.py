@@ -1,0 +1,108 @@
+"""The timer. LNbits' task manager calls the heartbeat; the heartbeat decides whether a tick is due.
+
+No endless loop here: LNbits' own wrapper repeats, and a same-named task replaces the old one, so
+that an upgrade leaves one poller and never two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from lnbits.task_manager import task_manager
+from loguru import logger
+
+from . import clock, crud
+from .errors import Disposition, PollRunning, SatMachineError
+from .transaction_processor import recover, tick
+
+TASK_NAME = "ext_satmachineadmin_tick"
+HEARTBEAT_S = 5  # how soon a stop, a new interval or a due poll is noticed; one small query
+BACKOFF_FIRST_S = 60
+STOP_WAIT_S = 10  # a settlement in progress ends in milliseconds, a query to the ATM is cut
+
+
+class Timer:
+    """What the heartbeat remembers between two beats of this process."""
+
+    def __init__(self) -> None:
+        self.recovered = False
+        self.failures = 0  # in a row, passing trouble only
+        self.next_due_us = 0
+        self.run_on = False  # the last tick stopped at its limit with work left
+        self.interval_s = BACKOFF_FIRST_S  # as last read from the settings
+
+
+timer = Timer()
+
+
+def satmachineadmin_start() -> None:
+    """Called by LNbits after the routes are there."""
+    task_manager.create_permanent_task(heartbeat, name=TASK_NAME, interval=HEARTBEAT_S)
+
+
+async def satmachineadmin_stop() -> None:
+    """Called by LNbits at deactivation, upgrade and uninstall: no poller is left behind."""
+    task = task_manager.get_task(TASK_NAME)
+    if task is None:
+        return
+    task_manager.cancel_task(task)
+    done, _ = await asyncio.wait({task.task}, timeout=STOP_WAIT_S)
+    if not done:
+        logger.error("event=poller_did_not_stop")
+
+
+async def heartbeat() -> None:
+    """Run a tick when one is due. The one place, with the tick, that catches broadly."""
+    try:
+        await _beat()
+    except PollRunning:
+        logger.debug("event=poll_skipped reason=another_one_runs")
+    except SatMachineError as exc:
+        _plan_next(exc)
+    except Exception as exc:
+        logger.exception("event=tick_crashed")
+        _plan_next(exc)
+
+
+async def _beat() -> None:
+    config = await crud.get_config()
+    if config is None or not config.polling_enabled:
+        return
+    if not timer.recovered:
+        await recover()
+        timer.recovered = True
+    if not await _due():
+        return
+    report = await tick("timer")
+    timer.failures, timer.next_due_us, timer.run_on = 0, 0, report.more
+
+
+async def _due() -> bool:
+    """Due by the last poll of any process and cause, or by the pause after passing trouble."""
+    now_us = clock.now_us()
+    timer.interval_s = (await crud.get_settings()).poll_interval_s
+    if timer.run_on:
+        return True
+    if timer.next_due_us:
+        return now_us >= timer.next_due_us
+    last = await crud.last_poll()
+    if last is None:
+        return True
+    return now_us - int(last["started_us"]) >= timer.interval_s * 1_000_000
+
+
+def backoff_s(failures: int, interval_s: int) -> int:
+    """1, 2, 4 ... minutes, at most the poll interval (design.md 2)."""
+    return min(interval_s, BACKOFF_FIRST_S << min(failures - 1, 16))
+
+
+def _plan_next(error: Exception) -> None:
+    """After passing trouble sooner than the interval; what needs a person waits for it."""
+    passing = not isinstance(error, SatMachineError) or error.disposition is Disposition.RETRY
+    timer.run_on = False
+    if not passing:
+        timer.failures, timer.next_due_us = 0, 0
+        return
+    timer.failures += 1
+    pause_s = backoff_s(timer.failures, timer.interval_s)
+    timer.next_due_us = clock.now_us() + pause_s * 1_000_000

@@ -1,0 +1,1 @@
+"""What the tests share: environment, LNbits itself, clean books. Imported as `support`."""

@@ -1,0 +1,18 @@
+"""The HTTP API: routers by subject, all behind the superuser but the one route that may not be."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+from lnbits.decorators import check_super_user
+
+from .api import cash_outs, clients, connection, deposits, overview
+
+PREFIX = "/api/v1/dca"
+
+_superuser_router = APIRouter(prefix=PREFIX, dependencies=[Depends(check_super_user)])
+for _routes in (overview, connection, clients, deposits, cash_outs):
+    _superuser_router.include_router(_routes.router)
+
+api_router = APIRouter()
+api_router.include_router(clients.public_router, prefix=PREFIX)
+api_router.include_router(_superuser_router)
