@@ -82,7 +82,8 @@ async def _columns(db: Connection | Database, table: str) -> dict[str, str]:
             "SELECT column_name AS name, data_type AS type FROM information_schema.columns"
             f" WHERE table_schema = '{SCHEMA}' AND table_name = '{table}'"
         )
-    return {row["name"]: str(row["type"]).upper() for row in await db.fetchall(query)}
+    found: list[Any] = await db.fetchall(query)
+    return {row["name"]: str(row["type"]).upper() for row in found}
 
 
 def _is_ours(table: str, columns: Mapping[str, str]) -> bool:
@@ -92,7 +93,7 @@ def _is_ours(table: str, columns: Mapping[str, str]) -> bool:
 
 
 async def unknown_shapes(db: Connection | Database) -> list[str]:
-    """One sentence per table that is neither ours nor the earlier extension's; empty = all known."""
+    """One sentence per table that is neither ours nor the earlier extension's."""
     problems = []
     for table, wanted in OLD_COLUMNS.items():
         columns = await _columns(db, table)
@@ -116,7 +117,7 @@ async def set_old_tables_aside(db: Connection) -> None:
         raise NotReady(
             "The database holds tables of another program or version, which were left as they"
             f" are: {'; '.join(problems)}",
-            hint="Keep a copy of the database, move these tables out of the way and restart LNbits.",
+            hint="Keep a copy of the database, move these tables away and restart LNbits.",
         )
     for table in OLD_COLUMNS:
         columns = await _columns(db, table)
@@ -161,25 +162,22 @@ async def _keep_rows(db: Connection, table: str) -> None:
 
 async def _pages(db: Connection, table: str) -> AsyncIterator[list[tuple[str, str]]]:
     """(id, JSON of the row) of a table that was set aside, page by page."""
-    name, after = f"{SCHEMA}.{PREFIX}{table}", None
-    by = "rowid" if db.type == SQLITE else "id"
-    columns = "rowid AS rowid_, *" if db.type == SQLITE else "id, row_to_json(t)::text AS body"
-    columns = columns.replace("::text", "") if db.type == SQLITE else columns
+    sqlite = db.type == SQLITE
+    key = "rowid" if sqlite else "id"
+    columns = "rowid AS rowid_, *" if sqlite else "id, CAST(row_to_json(t) AS TEXT) AS body"
+    where = ""
+    values: dict[str, Any] = {}
     while True:
-        where = f"WHERE {by} > :after" if after is not None else ""
         found = await _rows(
             db,
-            f"SELECT {columns} FROM {name} t {where} ORDER BY {by} LIMIT {ROWS_PER_PAGE}",
-            {"after": after} if after is not None else {},
+            f"SELECT {columns} FROM {SCHEMA}.{PREFIX}{table} t {where}"
+            f" ORDER BY {key} LIMIT {ROWS_PER_PAGE}",
+            values,
         )
         if not found:
             return
-        if db.type == SQLITE:
-            after = found[-1]["rowid_"]
-            yield [_as_json(row) for row in found]
-        else:
-            after = found[-1]["id"]
-            yield [(row["id"], row["body"]) for row in found]
+        yield [_as_json(row) if sqlite else (row["id"], row["body"]) for row in found]
+        where, values = f"WHERE {key} > :after", {"after": found[-1]["rowid_" if sqlite else "id"]}
 
 
 def _as_json(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -209,18 +207,18 @@ def _sealed(table: str, body: str) -> str:
 
 async def _kept(db: Connection, table: str) -> AsyncIterator[list[earlier.Old]]:
     """Kept rows of a table, page by page."""
-    after = ""
+    where, values = "", {"table": table}
     while True:
         found = await _rows(
             db,
             f"SELECT row_id, row_json FROM {SCHEMA}.earlier_rows WHERE table_name = :table"
-            f" AND row_id > :after ORDER BY row_id LIMIT {ROWS_PER_PAGE}",
-            {"table": table, "after": after},
+            f" {where} ORDER BY row_id LIMIT {ROWS_PER_PAGE}",
+            values,
         )
         if not found:
             return
-        after = found[-1]["row_id"]
         yield [earlier.read(row["row_json"]) for row in found]
+        where, values = "AND row_id > :after", {"table": table, "after": found[-1]["row_id"]}
 
 
 async def _copy(
@@ -317,7 +315,7 @@ async def _drop(db: Connection, tables: Sequence[str]) -> None:
             {"table": table},
         )
         ensure(
-            old[0]["n"] == kept[0]["n"],
+            kept[0]["n"] >= old[0]["n"],
             f"{old[0]['n']} rows of {table} were there and {kept[0]['n']} are kept",
         )
     if db.type == SQLITE:

@@ -1,4 +1,4 @@
-"""Rows of the earlier extension's tables: what they say, and what they become in ours (design.md 6).
+"""Rows of the earlier extension's tables: what they say and what they become (design.md 6).
 
 A row comes in as its JSON, with everything that extension and its operator left in it: amounts of
 any sign, any word as a status, numbers as text. What cannot be read becomes None here and stays in
@@ -168,7 +168,8 @@ def charged_minor(old: Old, currency: str) -> int | None:
     amount = number(old["amount_fiat"])
     if amount is None or abs(amount) > WHOLE_UNITS_MAX:
         return None
-    return round(amount * 10 ** CURRENCY_EXPONENT[currency])
+    exponent: int = CURRENCY_EXPONENT[currency]
+    return round(amount * Fraction(10**exponent))
 
 
 def payment(old: Old, cash_out_id: str | None, fiat_code: str, now_us: int) -> New | None:
