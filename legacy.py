@@ -300,9 +300,9 @@ async def _copy_config(db: Connection, now_us: int) -> None:
     """The connection that was in use, unless one of ours is saved."""
     if await _rows(db, f"SELECT id FROM {SCHEMA}.lamassu_config LIMIT 1", {}):
         return
-    async for rows in _kept(db, "lamassu_config"):  # a handful: one page
-        newest = earlier.newest_active(rows)
-        await _insert(db, "lamassu_config", [earlier.config(newest, now_us)] if newest else [])
+    configs = [row async for rows in _kept(db, "lamassu_config") for row in rows]
+    used = earlier.newest_active(configs)
+    await _insert(db, "lamassu_config", [earlier.config(used, now_us)] if used else [])
 
 
 async def _drop(db: Connection, tables: Sequence[str]) -> None:

@@ -22,6 +22,9 @@ MSAT = 1000
 
 # What must become of each family of sample rows.
 EXPECTED = {"completed": sample.ELIGIBLE, "watching": sample.WATCHED, "held": sample.SUSPICIOUS}
+# They look odd and settle: 100 sats less are within Lamassu's own tolerance, and a machine that
+# was unpaired since is still a known one.
+SETTLED_ANYWAY = {"received_short", "on_unpaired_device"}
 DRAINS_THE_CLIENTS = "twenty_million_sats"  # last, so that the others still meet balances
 
 
@@ -161,7 +164,8 @@ def _check_states(checks: Checks, books: Books, kinds: dict[str, str]) -> None:
     found = {kinds[row["lamassu_transaction_id"]]: row["status"] for row in books.cash_outs}
     for state, family in EXPECTED.items():
         for kind in family:
-            checks.equal(f"state of {kind}", found.get(kind), state)
+            expected = "completed" if kind in SETTLED_ANYWAY else state
+            checks.equal(f"state of {kind}", found.get(kind), expected)
     for kind in sample.NOT_OURS:
         checks.equal(f"state of {kind}", found.get(kind), None)
 

@@ -68,7 +68,7 @@ async def _news(api: LnbitsApi, seen: dict[str, str]) -> list[str]:
 
 
 def _told(row: dict[str, Any]) -> str:
-    sale = f"{row['fiat_amount']} {row['fiat_code']} ({row['crypto_code']})"
+    sale = f"{row['fiat']} {row['fiat_code']} ({row['crypto_code']})"
     if row["status"] == "completed":
         return (
             f"{sale}: {grouped(row['confirmed_sats'])} sats to {row['clients_count']} clients,"

@@ -44,30 +44,40 @@ def last_lines() -> list[Check]:
 
 
 async def require_ready() -> None:
-    """Raise NotReady when this process must not move money. Checks once, then remembers success."""
+    """Raise when this process must not move money: NotReady, or DatabaseBusy to try again.
+
+    Success is remembered for the life of the process; anything else is looked at again next time,
+    so that a mended database needs no restart.
+    """
     async with _lock:
-        lines = _lines or await check_all()
-    for line in lines:
-        if line.ok is not True and line.code != DependencyMissing.code:
-            raise NotReady(f"{line.name}: {line.detail}", hint=line.hint)
+        if not _lines or not all(_is_fine(line) for line in _lines):
+            await check_all()
+        for line in _lines:
+            if line.ok is None:
+                raise DatabaseBusy(line.detail)
+            if not _is_fine(line):
+                raise NotReady(f"{line.name}: {line.detail}", hint=line.hint)
+
+
+def _is_fine(line: Check) -> bool:
+    """A missing package only closes the way to the ATM; what is stored can be settled."""
+    return line.ok is True or line.code == DependencyMissing.code
 
 
 async def check_all() -> list[Check]:
-    """Run every check and remember the lines, unless one could not look."""
+    """Run the checks in order, up to the first that fails: what follows rests on it."""
     lines: list[Check] = []
     for name, check in CHECKS:
         try:
-            detail = await check()
-            lines.append(Check(name=name, ok=True, detail=detail))
-        except DatabaseBusy as exc:
-            return [*lines, Check(name=name, ok=None, detail=exc.message, hint=exc.hint)]
+            lines.append(Check(name=name, ok=True, detail=await check()))
         except SatMachineError as exc:
+            ok = None if isinstance(exc, DatabaseBusy) else False
             lines.append(
-                Check(name=name, ok=False, detail=exc.message, hint=exc.hint, code=exc.code)
+                Check(name=name, ok=ok, detail=exc.message, hint=exc.hint, code=exc.code)
             )
-            if not isinstance(exc, DependencyMissing):
-                break  # what follows rests on it
-    _lines[:] = lines if all(line.ok for line in lines) or lines[-1].ok is False else []
+            if not _is_fine(lines[-1]):
+                break
+    _lines[:] = lines
     return lines
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,12 +12,17 @@ from support.operator import Operator
 
 
 @pytest.fixture(scope="session")
-async def lamassu(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[object]:
-    """One embedded Lamassu for all tests of this process."""
+async def lamassu() -> AsyncIterator[object]:
+    """One embedded Lamassu for all tests of this process.
+
+    Not in pytest's own folder: PostgreSQL runs as another user when we are root, and every pytest
+    that starts closes that folder for others again.
+    """
     from satmachineadmin.dev.embedded_lamassu import EmbeddedLamassu
 
-    async with EmbeddedLamassu(tmp_path_factory.mktemp("lamassu")) as running:
-        yield running
+    with tempfile.TemporaryDirectory(prefix="satm-lamassu-") as folder:
+        async with EmbeddedLamassu(Path(folder)) as running:
+            yield running
 
 
 @pytest.fixture

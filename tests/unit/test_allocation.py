@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
@@ -128,7 +128,7 @@ def test_largest_remainder_more_weight_never_gets_less_than_less_weight(
 ) -> None:
     parts = largest_remainder(amount, weights)
     by_weight = sorted(weights, key=lambda key: weights[key])
-    for less, more in zip(by_weight, by_weight[1:], strict=False):
+    for less, more in pairwise(by_weight):
         if weights[less] < weights[more]:
             assert parts[less] <= parts[more]
         else:

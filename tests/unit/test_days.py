@@ -1,4 +1,4 @@
-"""The operator's calendar day: 23, 24 or 25 hours, and every instant in exactly one (design.md 3.3)."""
+"""The operator's calendar day: 23 to 25 hours, every instant in exactly one (design.md 3.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that are money: text in, exact integers and fractions out, nothing else (style.md 4.2)."""
+"""Numbers that are money: text in, exact integers and fractions out (style.md 4.2)."""
 
 from __future__ import annotations
 
@@ -92,7 +92,11 @@ def test_parse_decimal_refuses_digits_postgresql_never_prints(text: str) -> None
     assert parse_atoms(text) is None
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=5, min_value=-(10**9), max_value=10**9))
+@given(
+    st.decimals(
+        allow_nan=False, allow_infinity=False, places=5, min_value=-(10**9), max_value=10**9
+    )
+)
 def test_parse_decimal_agrees_with_the_decimal_module(number: Decimal) -> None:
     assert parse_decimal(f"{number:f}") == Fraction(number)
 

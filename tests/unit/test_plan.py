@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ from satmachineadmin.errors import Disposition, InvariantViolation
 
 SALE = "3f8a1c2e-0000-4000-8000-000000000001"
 GONE = "the wallet was deleted"
-PLAN_HASH = "{PLAN_HASH}"
+PLAN_HASH = "729072cfb5bd1adc2f28965dd05d39d439b0ac7c5f78718c3deef81ac6a9ab48"
 
 
 def flow(client_id: str, remaining_minor: int, **changes: Any) -> PoolClient:
@@ -67,7 +68,7 @@ def told(plan: Plan) -> dict[str, tuple[int, int]]:
     return {share.client_id: (share.fiat_minor, share.sats) for share in plan.shares}
 
 
-# -- worked examples ------------------------------------------------------------------------------
+# -- worked examples -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -268,7 +269,7 @@ def test_make_plan_halts_on_what_should_have_been_held(broken: PlanInput) -> Non
     assert caught.value.disposition is Disposition.HALT
 
 
-# -- laws -----------------------------------------------------------------------------------------
+# -- laws ----------------------------------------------------------------------------------------
 
 CLIENT_IDS = [f"client-{n}" for n in range(7)]
 WALLET_IDS = ["w0", "w1", "w2", "w3", "commission"]
@@ -305,6 +306,8 @@ def plan_inputs(draw: st.DrawFn) -> PlanInput:
 
     ids = draw(st.lists(st.sampled_from(CLIENT_IDS), unique=True, max_size=len(CLIENT_IDS)))
     price = Fraction(fiat * SATS_PER_COIN, 100 * total) * draw(st.integers(50, 200)) / 100
+    commission_wallet = draw(st.sampled_from([None, "source", "commission", "w0"]))
+    commission_problem, commission_room = wallets.get(commission_wallet or "", (None, None))
     return PlanInput(
         lamassu_transaction_id=SALE,
         rule=draw(st.sampled_from(SplitRule)),
@@ -317,11 +320,11 @@ def plan_inputs(draw: st.DrawFn) -> PlanInput:
         draw_limit_minor=draw(st.one_of(st.just(fiat), st.integers(0, 2 * fiat))),
         funding_mode=draw(st.sampled_from(FundingMode)),
         source_wallet_id="source",
-        commission_wallet_id=draw(st.sampled_from([None, "source", "commission", "w0"])),
+        commission_wallet_id=commission_wallet,
         clients=tuple(client(client_id) for client_id in ids),
         settle_without_clients=True,
-        commission_wallet_problem=wallets["commission"][0],
-        commission_room_sats=wallets["commission"][1],
+        commission_wallet_problem=commission_problem,
+        commission_room_sats=commission_room,
     )
 
 
@@ -353,10 +356,8 @@ def test_plan_charges_what_it_says_and_nobody_above_their_cap(given_: PlanInput)
     plan = make_plan(given_)
     caps = {who.client_id: cap_minor(who) for who in given_.clients}
     assert plan.drawn_minor == sum(share.fiat_minor for share in plan.shares)
-    assert 0 <= plan.drawn_minor
-    assert plan.drawn_minor <= min(
-        given_.fiat_minor, given_.draw_limit_minor, sum(caps.values())
-    )
+    assert plan.drawn_minor >= 0
+    assert plan.drawn_minor <= min(given_.fiat_minor, given_.draw_limit_minor, sum(caps.values()))
     for share in plan.shares:
         assert 1 <= share.fiat_minor <= caps[share.client_id]
         assert share.sats >= 1
@@ -439,7 +440,7 @@ def test_plan_legs_carry_exactly_what_the_sums_say(given_: PlanInput) -> None:
 
 @given(plan_inputs())
 def test_plan_source_wallet_keeps_the_identity(given_: PlanInput) -> None:
-    """design.md 2: (credit: + total) - confirmed - commission moved; what is owed is still there."""
+    """design.md 2: (credit: + total) - confirmed - commission moved; the owed is there."""
     plan = make_plan(given_)
     before = 0 if given_.funding_mode is FundingMode.CREDIT else given_.total_sats
     after = run_legs(plan, {"source": before})
@@ -473,12 +474,11 @@ def test_plan_one_unusable_wallet_costs_the_others_nothing(
     if not well.shares:
         return
     victim = data.draw(st.sampled_from(well.shares))
-    broken = data.draw(
+    broken: dict[str, Any] = data.draw(
         st.sampled_from([{"wallet_problem": GONE}, {"room_sats": victim.sats - 1}])
     )
     clients = tuple(
-        replace(who, **broken) if who.client_id == victim.client_id else who
-        for who in own_wallets
+        replace(who, **broken) if who.client_id == victim.client_id else who for who in own_wallets
     )
     plan = make_plan(replace(given_, clients=clients))
     problem = broken.get("wallet_problem", WALLET_FULL)
@@ -497,8 +497,8 @@ def test_plan_no_wallet_receives_more_than_its_room(given_: PlanInput) -> None:
     """Also when clients share it, and when it is the commission wallet, too."""
     plan = make_plan(given_)
     room = {who.wallet_id: who.room_sats for who in given_.clients}
-    if given_.commission_wallet_id == "commission":
-        room["commission"] = given_.commission_room_sats
+    if given_.commission_wallet_id is not None:
+        room[given_.commission_wallet_id] = given_.commission_room_sats
     received: dict[str, int] = {}
     for leg in plan.legs():
         if leg.kind is not LegKind.FUNDING:
@@ -507,7 +507,7 @@ def test_plan_no_wallet_receives_more_than_its_room(given_: PlanInput) -> None:
         most = room.get(wallet)
         assert most is None or sats <= most
     unusable = {who.wallet_id for who in given_.clients if who.wallet_problem}
-    assert not unusable & {leg.to_wallet_id for leg in plan.legs() if leg.client_id}
+    assert not unusable & set(received)
 
 
 @given(plan_inputs())
@@ -556,12 +556,12 @@ def test_plan_more_cap_than_another_is_never_charged_less(given_: PlanInput) -> 
     plan = make_plan(given_)
     caps, shares = caps_minor(given_), told(plan)
     by_cap = sorted(caps, key=lambda client_id: caps[client_id])
-    for less, more in zip(by_cap, by_cap[1:], strict=False):
+    for less, more in pairwise(by_cap):
         if caps[less] < caps[more]:
             assert shares.get(less, (0, 0))[0] <= shares.get(more, (0, 0))[0]
 
 
-# -- identity ---------------------------------------------------------------------------------------
+# -- identity ------------------------------------------------------------------------------------
 
 INPUT_CHANGES: dict[str, dict[str, Any]] = {
     "lamassu_transaction_id": {"lamassu_transaction_id": SALE[:-1] + "2"},
@@ -649,7 +649,7 @@ def test_plan_hash_is_the_same_in_every_version() -> None:
             PoolClient("c", "wallet-c", "fixed", 20_000, 50_000, 1_000, 5_000, None, 10**6),
         )
     )
-    assert told(plan) == {"a": (100_000, 129_515), "b": (50_000, 64_757), "c": (15_000, 19_427)}
+    assert told(plan) == {"a": (100_000, 129_514), "b": (50_000, 64_757), "c": (15_000, 19_427)}
     assert plan.hash == PLAN_HASH
 
 
@@ -664,7 +664,7 @@ def test_canonical_json_is_sorted_exact_and_closed() -> None:
         canonical_json({"when": object()})
 
 
-# -- legs -------------------------------------------------------------------------------------------
+# -- legs ----------------------------------------------------------------------------------------
 
 
 def test_leg_key_vectors() -> None:
@@ -675,6 +675,7 @@ def test_leg_key_vectors() -> None:
 
 @given(st.lists(st.tuples(st.uuids(), st.uuids().map(lambda u: u.hex)), min_size=1, max_size=5))
 def test_leg_key_is_unique_over_all_cash_outs(pairs: list[tuple[Any, str]]) -> None:
+    legs: set[tuple[str, LegKind, str | None]]
     legs = {(str(sale_id), LegKind.SHARE, client_id) for sale_id, client_id in pairs}
     legs |= {
         (str(sale_id), kind, None)

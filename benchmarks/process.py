@@ -1,0 +1,66 @@
+"""One database type: boot LNbits and Lamassu in this process, measure, write JSON.
+
+Started by __main__ with SATM_TEST_DB set. The environment must be ready before anything of LNbits
+or of the extension is imported, hence the order of the imports.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+# Only `benchmarks` and the tests' support come from the checkout; the rest of it is the package
+# `satmachineadmin`, and its modules have names that others may use, too.
+sys.path[:] = [place for place in sys.path if Path(place or ".").resolve() != CHECKOUT]
+sys.path.append(str(CHECKOUT / "tests"))
+
+from support.environment import prepare  # noqa: E402
+
+ENVIRONMENT = prepare()
+
+import argparse  # noqa: E402
+import asyncio  # noqa: E402
+import json  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Awaitable, Callable  # noqa: E402
+from typing import Any  # noqa: E402
+
+from . import distribute, empty_poll, history, profiling  # noqa: E402
+from .world import World, running_world  # noqa: E402
+
+PARTS: dict[str, Callable[[World, bool], Awaitable[Any]]] = {
+    "distribute": distribute.measure,
+    "empty": empty_poll.measure,
+    "history": history.measure,
+}
+
+
+async def run(given: argparse.Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    async with running_world(ENVIRONMENT) as world:
+        if given.profile:
+            return {"profile": await profiling.measure(world)}
+        for part in given.parts:
+            started = time.perf_counter()
+            found[part] = await PARTS[part](world, given.quick)
+            print(f"    {part}: {time.perf_counter() - started:.0f} s", flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("result", type=Path)
+    parser.add_argument("parts", nargs="*", choices=list(PARTS))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--profile", action="store_true")
+    given = parser.parse_args()
+    given.result = given.result.resolve()
+    try:
+        found = asyncio.run(run(given))
+    finally:
+        ENVIRONMENT.remove()
+    given.result.write_text(json.dumps(found, indent=1))
+
+
+main()

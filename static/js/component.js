@@ -1,0 +1,27 @@
+// @ts-check
+/**
+ * Register a component of the page: script `components/<name>.js`, template `#<name>` from
+ * `templates/satmachineadmin/components/<name>.html`. Every one of them can say and format things.
+ *
+ * @param {string} name
+ * @param {Record<string, any>} options
+ */
+function satmComponent(name, options) {
+  window.app.component(name, {
+    template: `#${name}`,
+    delimiters: ['${', '}'],
+    ...options,
+    methods: {
+      t: satmText.t,
+      told: satmText.told,
+      number: satmFormat.number,
+      sats: satmFormat.sats,
+      fiat: satmFormat.fiat,
+      percent: satmFormat.percent,
+      when: satmFormat.when,
+      utc: satmFormat.utc,
+      short: satmFormat.short,
+      ...options.methods
+    }
+  })
+}

@@ -1,0 +1,142 @@
+// @ts-check
+// The page: holds what its parts share (status, connection, which dialog is open) and keeps it
+// fresh. The parts fetch their own lists again when `version` grows.
+satmComponent('satm-page', {
+  data() {
+    return {
+      /** @type {Status | null} */
+      status: null,
+      statusProblem: null,
+      /** @type {Config | null} */
+      config: null,
+      configProblem: null,
+      loaded: false,
+      version: 0,
+      seen: '',
+      polling: false,
+      testing: false,
+      /** @type {TestResult | null} */
+      result: null,
+      dialog: '',
+      cashOutId: '',
+      timer: 0,
+      gone: false
+    }
+  },
+  computed: {
+    /** Opened by address, so that a cash-out can be linked to: `?cash_out=<id>`. */
+    cashOutOpen: {
+      get() {
+        return this.cashOutId !== ''
+      },
+      set(open) {
+        if (!open) this.openCashOut('')
+      }
+    }
+  },
+  created() {
+    if (!this.g.user?.super_user) return
+    this.cashOutId = String(this.$route.query.cash_out ?? '')
+    this.refresh()
+    this.loadConfig()
+    document.addEventListener('visibilitychange', this.becameVisible)
+  },
+  beforeUnmount() {
+    this.gone = true
+    clearTimeout(this.timer)
+    document.removeEventListener('visibilitychange', this.becameVisible)
+  },
+  methods: {
+    async refresh() {
+      clearTimeout(this.timer)
+      try {
+        this.status = await satmApi.get('status')
+        this.statusProblem = null
+        this.notice()
+      } catch (error) {
+        this.statusProblem = satmApi.problem(error)
+      }
+      this.schedule()
+    },
+    /** Lists are fetched again when a poll ended or a count moved. */
+    notice() {
+      const {last_poll, cash_outs, failed_sats, pending_deposits} = this.status
+      const now = JSON.stringify([
+        last_poll?.id,
+        last_poll?.finished_at,
+        cash_outs,
+        failed_sats,
+        pending_deposits
+      ])
+      if (this.seen && this.seen !== now) this.version++
+      this.seen = now
+    },
+    schedule() {
+      clearTimeout(this.timer)
+      if (this.gone || document.visibilityState !== 'visible') return
+      const running = this.polling || this.status?.state === 'running'
+      const pause = this.polling ? 2000 : running ? 5000 : 15000
+      this.timer = setTimeout(this.refresh, pause)
+    },
+    becameVisible() {
+      if (document.visibilityState === 'visible') this.refresh()
+      else clearTimeout(this.timer)
+    },
+    async loadConfig() {
+      try {
+        this.config = await satmApi.get('config')
+        this.configProblem = null
+      } catch (error) {
+        this.configProblem = satmApi.problem(error)
+      }
+      this.loaded = true
+    },
+    changed() {
+      this.version++
+      this.refresh()
+    },
+    connectionSaved() {
+      this.loadConfig()
+      this.changed()
+      this.runTest()
+    },
+    close() {
+      this.dialog = ''
+    },
+    openCashOut(id) {
+      this.cashOutId = id
+      const query = {...this.$route.query}
+      delete query.cash_out
+      if (id) query.cash_out = id
+      this.$router.replace({query, hash: this.$route.hash})
+    },
+    async pollNow() {
+      this.polling = true
+      this.schedule()
+      try {
+        const answer = await satmApi.once('POST', 'manual-poll')
+        satmApi.say(answer.message)
+      } catch (error) {
+        satmApi.complain(error)
+      }
+      this.polling = false
+      this.changed()
+    },
+    async runTest() {
+      this.testing = true
+      this.result = null
+      document.getElementById('satm-connection')?.scrollIntoView({
+        behavior: 'smooth',
+        block: 'nearest'
+      })
+      try {
+        this.result = await satmApi.send('POST', 'test-connection')
+      } catch (error) {
+        const {detail, hint, code} = satmApi.problem(error)
+        this.result = {success: false, message: detail, hint, code, steps: []}
+      }
+      this.testing = false
+      this.loadConfig()
+    }
+  }
+})

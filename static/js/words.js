@@ -1,0 +1,55 @@
+// @ts-check
+/**
+ * The one table of states: icon and Quasar role of every state word. The word itself is in the
+ * dictionaries under `<kind>.<state>`. No role: neutral.
+ *
+ * @typedef {{icon: string, color?: string}} Look
+ * @type {Record<string, Record<string, Look>>}
+ */
+const satmWords = {
+  feed: {
+    live: {icon: 'check_circle', color: 'positive'},
+    running: {icon: 'sync', color: 'info'},
+    late: {icon: 'schedule', color: 'warning'},
+    failing: {icon: 'error', color: 'negative'},
+    stopped: {icon: 'pause_circle_filled', color: 'warning'},
+    halted: {icon: 'pan_tool', color: 'negative'},
+    setup: {icon: 'build', color: 'info'},
+    waiting: {icon: 'hourglass_empty', color: 'info'}
+  },
+  cashOut: {
+    pending: {icon: 'hourglass_empty', color: 'info'},
+    watching: {icon: 'visibility', color: 'info'},
+    held: {icon: 'pan_tool', color: 'warning'},
+    processing: {icon: 'sync', color: 'info'},
+    completed: {icon: 'check_circle', color: 'positive'},
+    failed: {icon: 'error', color: 'negative'},
+    skipped: {icon: 'block'}
+  },
+  share: {
+    confirmed: {icon: 'check_circle', color: 'positive'},
+    failed: {icon: 'error', color: 'negative'},
+    cancelled: {icon: 'undo'}
+  },
+  commission: {
+    paid: {icon: 'check_circle', color: 'positive'},
+    kept: {icon: 'account_balance_wallet'},
+    failed: {icon: 'error', color: 'negative'},
+    none: {icon: 'remove'}
+  },
+  client: {
+    active: {icon: 'check_circle', color: 'positive'},
+    inactive: {icon: 'pause_circle_filled'}
+  },
+  severity: {
+    critical: {icon: 'error', color: 'negative'},
+    warning: {icon: 'warning', color: 'warning'},
+    info: {icon: 'info', color: 'info'}
+  },
+  check: {
+    true: {icon: 'check_circle', color: 'positive'},
+    warned: {icon: 'warning', color: 'warning'},
+    false: {icon: 'error', color: 'negative'},
+    null: {icon: 'remove_circle_outline'}
+  }
+}
