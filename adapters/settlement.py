@@ -28,9 +28,11 @@ from ..errors import DatabaseBusy, NotReady
 
 SCHEMA = "satoshimachine"
 
-# How long a writer may wait for another one. LNbits' own requests wait behind us meanwhile, so it
-# is short; the tick comes again.
-LOCK_WAIT_MS = 1000
+# How long a writer may wait for another one inside the database. LNbits' own requests wait behind
+# us meanwhile, so it is short.
+LOCK_WAIT_MS = 250
+# Then all locks are let go, and it is tried again after these pauses before DatabaseBusy is raised.
+PATIENCE_S = (0.05, 0.1, 0.2, 0.4)
 # A settlement takes milliseconds; one that runs this long on PostgreSQL is stopped by the server.
 STATEMENT_LIMIT_MS = 20_000
 # Names our advisory lock in a PostgreSQL database that other programs may lock in, too.
@@ -135,9 +137,11 @@ async def settlement(work: Callable[[SettlementConnection], Awaitable[T]]) -> T:
     and is cancelled then: LNbits stopping leaves no half state and no locked database. Whether it
     was committed is for the next tick to read, never to guess.
 
-    Raises DatabaseBusy (RETRY) when another writer is in the way; nothing was changed then.
+    Another writer in the way is tried again a few times, so `work` must be repeatable: what it does
+    outside this connection may happen more than once. Raises DatabaseBusy (RETRY) when the other one
+    stays; nothing was changed then.
     """
-    task = asyncio.ensure_future(_run(work))
+    task = asyncio.ensure_future(_run_patiently(work))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -146,6 +150,15 @@ async def settlement(work: Callable[[SettlementConnection], Awaitable[T]]) -> T:
         if not task.cancelled() and task.exception() is not None:
             logger.warning(f"stopped during a settlement: {task.exception()!s}")
         raise
+
+
+async def _run_patiently(work: Callable[[SettlementConnection], Awaitable[T]]) -> T:
+    for pause_s in PATIENCE_S:
+        try:
+            return await _run(work)
+        except DatabaseBusy:
+            await asyncio.sleep(pause_s)
+    return await _run(work)
 
 
 async def _run(work: Callable[[SettlementConnection], Awaitable[T]]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -14,13 +14,8 @@ from satmachineadmin.crud import db as ext_db
 
 from .world import World
 
-APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
-
-
 class Plain:
     """Both databases by the same few calls."""
-
-    mark = "?"
 
     async def select(self, query: str, *args: Any) -> tuple[list[str], list[Sequence[Any]]]:
         raise NotImplementedError
@@ -145,10 +140,3 @@ async def plain(world: World) -> AsyncIterator[Plain]:
         yield PlainPostgres(session)
     finally:
         await session.close()
-
-
-@contextmanager
-def without_trouble() -> Any:
-    """Maintenance that may fail without harm."""
-    with suppress(sqlite3.Error, asyncpg.PostgresError):
-        yield

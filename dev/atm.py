@@ -63,6 +63,14 @@ class Atm:
         self._unfinished: list[tuple[float, str]] = []
         self._chance = random.Random()  # noqa: S311 - for variety, not for secrets
 
+    async def take_over(self) -> None:
+        """Finish what an earlier run of the demo left unfinished."""
+        left = await self._lamassu.fetch(
+            "SELECT id::text FROM cash_out_txs"
+            " WHERE status = 'confirmed' AND NOT dispense_confirmed AND error IS NULL"
+        )
+        self._unfinished += [(time.monotonic() + FINISHES_AFTER_S, row["id"]) for row in left]
+
     async def sell(self) -> Sold:
         """One customer."""
         step = Decimal(self._chance.randint(-100, 100)) / 100 * PRICE_STEP

@@ -24,6 +24,7 @@ NEWEST = 25  # rows looked at after a poll
 async def keep_shop(api: LnbitsApi, lamassu: EmbeddedLamassu, operation: Operation) -> None:
     """Sell for ever. LNbits may go away in between: the sale stays and is found later."""
     atm = Atm(lamassu)
+    await atm.take_over()
     seen: dict[str, str] = {}
     turn: Iterator[str] = itertools.cycle(operation.client_ids)
     await _patiently(_news(api, seen))

@@ -6,11 +6,13 @@ before the next settlement starts, whoever set it and in whichever process.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from loguru import logger
 
 from .. import clock, crud
+from ..adapters import marker
 from ..adapters.audit import record
 from ..adapters.settlement import SettlementConnection, settlement
 from ..errors import BadInput, NotReady, PollingDisabled, SatMachineError
@@ -20,6 +22,8 @@ HALT = "halt"
 TAKEOVER = "takeover"  # an earlier extension's books were found
 RESTORE = "restore"  # a database seems to have been put back from a backup
 GATES = (HALT, TAKEOVER, RESTORE)
+
+RESTORE_ACCEPTED = "restore_accepted"  # the difference that a person looked at and accepted
 
 
 async def refuse_if_stopped(conn: SettlementConnection, *, by_hand: bool) -> None:
@@ -79,6 +83,11 @@ async def open_gate(gate: str, reason: str, actor: str) -> None:
             await crud.set_meta(gate, {**state, "accepted": True, "accepted_us": now_us}, conn)
         else:
             await crud.delete_meta(gate, conn)
+        if gate == RESTORE:
+            await crud.set_meta(RESTORE_ACCEPTED, state["facts"], conn)
+            last = await conn.row("SELECT MAX(seq) AS seq FROM satoshimachine.ledger_entries")
+            seq = int(last["seq"] or 0) if last else 0
+            conn.after_commit.append(partial(marker.advance, seq))
         await record(
             conn, f"{gate}_opened", gate, {"reason": reason, **state}, actor=actor, now_us=now_us
         )

@@ -27,7 +27,7 @@ from ..domain.plan import Leg, LegKind
 from ..errors import DatabaseBusy, DependencyMissing, InvariantViolation, NotReady, SatMachineError
 from ..migrations import SCHEMA_VERSION
 from ..models import Check
-from .gates import RESTORE, close_gate
+from .gates import RESTORE, RESTORE_ACCEPTED, close_gate
 
 SUPPORTED_FROM = (1, 6, 2)  # tested in CI
 SUPPORTED_BELOW = (1, 7)
@@ -168,18 +168,21 @@ async def _wallets_agree() -> str:
         if part[0] < LEGS_PER_SLICE:
             break
         after = part[3]
-    held = await _rows_in_wallets()
-    if missing or held != rows:
-        await close_gate(
-            RESTORE,
-            f"Ledger and wallets do not agree: {missing} movements are missing in the wallets,"
-            f" {max(0, held - rows)} wallet rows are unknown to the ledger",
-            "One of the databases was put back from a backup. Put back both from the same moment,"
-            " or compare and resume.",
-            {"legs": legs, "rows_expected": rows, "rows_found": held, "missing": missing},
-        )
-        return "they do not agree: see what needs you"
-    return f"{legs} movements, all in the wallets"
+    unknown = await _rows_in_wallets() - (rows - missing)
+    facts = {"rows_missing_in_wallets": missing, "rows_unknown_to_ledger": unknown}
+    if not missing and not unknown:
+        return f"{legs} movements, all in the wallets"
+    if facts == await crud.get_meta(RESTORE_ACCEPTED):
+        return f"they differ as was accepted: {missing} rows missing, {unknown} unknown"
+    await close_gate(
+        RESTORE,
+        f"Ledger and wallets do not agree: {missing} rows are missing in the wallets,"
+        f" {unknown} wallet rows are unknown to the ledger",
+        "One of the databases was put back from a backup. Put back both from the same moment,"
+        " or compare and resume.",
+        facts,
+    )
+    return "they do not agree: see what needs you"
 
 
 async def _compare_slice(after: str) -> tuple[int, int, int, str]:

@@ -294,24 +294,24 @@ async def test_a_stop_at_any_statement_is_mended_by_the_next_start(
     """LNbits runs a migration that did not end from its top, and then those after it."""
     from satmachineadmin import legacy
 
-    monkeypatch.setattr(legacy, "ROWS_PER_PAGE", 5)
-    steps_before = [m for n, m in earlier_books.migrations() if n < number]
+    monkeypatch.setattr(legacy, "ROWS_PER_PAGE", 9)
+    before = [m for n, m in earlier_books.migrations() if n < number]
     [migration] = [m for n, m in earlier_books.migrations() if n == number]
-    steps_after = [m for n, m in earlier_books.migrations() if n > number]
-    await scratch.with_old_tables()
+    after = [m for n, m in earlier_books.migrations() if n > number]
+    await scratch.put_back(None, before)
+    kept = scratch.keep()
     async with scratch.connect() as db:
-        await migrate(db)
+        for following in [migration, *after]:
+            await following(db)
     wanted = comparable(await scratch.tables())
     steps, ended = 0, False
+    stride += 0 if kept else 2  # where the tables before it are made anew each time
     while not ended:
-        await scratch.with_old_tables()
-        async with scratch.connect() as db:
-            for before in steps_before:
-                await before(db)
+        await scratch.put_back(kept, before)
         ended = await dies_after(scratch, steps, migration)
         async with scratch.connect() as db:
-            for again in [migration, *steps_after]:
-                await again(db)
+            for following in [migration, *after]:
+                await following(db)
         assert comparable(await scratch.tables()) == wanted, steps
         steps += stride
     assert steps > 10

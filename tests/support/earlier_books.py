@@ -23,7 +23,8 @@ OLD_COLUMNS = {
     " status TEXT NOT NULL DEFAULT 'active', created_at TIMESTAMP NOT NULL DEFAULT {now},"
     " updated_at TIMESTAMP NOT NULL DEFAULT {now}",
     "dca_deposits": "id TEXT PRIMARY KEY NOT NULL, client_id TEXT NOT NULL,"
-    " amount INTEGER NOT NULL, currency TEXT NOT NULL DEFAULT 'GTQ', status TEXT NOT NULL DEFAULT 'pending', notes TEXT,"
+    " amount INTEGER NOT NULL, currency TEXT NOT NULL DEFAULT 'GTQ',"
+    " status TEXT NOT NULL DEFAULT 'pending', notes TEXT,"
     " created_at TIMESTAMP NOT NULL DEFAULT {now}, confirmed_at TIMESTAMP",
     "dca_payments": "id TEXT PRIMARY KEY NOT NULL, client_id TEXT NOT NULL,"
     " amount_sats INTEGER NOT NULL, amount_fiat INTEGER NOT NULL, exchange_rate REAL NOT NULL,"
@@ -58,7 +59,7 @@ SECRETS = {
 }
 
 
-def _client(client_id: str, **more: Any) -> dict[str, Any]:
+def old_client(client_id: str, **more: Any) -> dict[str, Any]:
     return {
         "id": client_id,
         "user_id": f"user-{client_id}",
@@ -70,7 +71,7 @@ def _client(client_id: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def _deposit(deposit_id: str, client_id: str, amount: int, **more: Any) -> dict[str, Any]:
+def old_deposit(deposit_id: str, client_id: str, amount: int, **more: Any) -> dict[str, Any]:
     return {
         "id": deposit_id,
         "client_id": client_id,
@@ -82,7 +83,7 @@ def _deposit(deposit_id: str, client_id: str, amount: int, **more: Any) -> dict[
     }
 
 
-def _payment(payment_id: str, client_id: str, sale: str | None, **more: Any) -> dict[str, Any]:
+def old_payment(payment_id: str, client_id: str, sale: str | None, **more: Any) -> dict[str, Any]:
     return {
         "id": payment_id,
         "client_id": client_id,
@@ -99,7 +100,7 @@ def _payment(payment_id: str, client_id: str, sale: str | None, **more: Any) -> 
     }
 
 
-def _transaction(row_id: str, sale: str, **more: Any) -> dict[str, Any]:
+def old_transaction(row_id: str, sale: str, **more: Any) -> dict[str, Any]:
     return {
         "id": row_id,
         "lamassu_transaction_id": sale,
@@ -120,7 +121,7 @@ def _transaction(row_id: str, sale: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def _config(config_id: str, **more: Any) -> dict[str, Any]:
+def old_config(config_id: str, **more: Any) -> dict[str, Any]:
     return {
         "id": config_id,
         "host": f"{config_id}.example",
@@ -139,47 +140,52 @@ def _config(config_id: str, **more: Any) -> dict[str, Any]:
     }
 
 
-ROWS: dict[str, list[dict[str, Any]]] = {
+Rows = dict[str, list[dict[str, Any]]]
+ROWS: Rows = {
     "dca_clients": [
-        _client("alice"),
-        _client("bob", dca_mode="fixed", fixed_mode_daily_limit=500, username=MARKUP),
-        _client("carol", dca_mode="nonsense", fixed_mode_daily_limit=-5),
-        _client("dave", status="inactive", username=None),
+        old_client("alice"),
+        old_client("bob", dca_mode="fixed", fixed_mode_daily_limit=500, username=MARKUP),
+        old_client("carol", dca_mode="nonsense", fixed_mode_daily_limit=-5),
+        old_client("dave", status="inactive", username=None),
     ],
     "dca_deposits": [
-        _deposit("d-5000", "alice", 5000),
-        _deposit("d-minus", "alice", -1000, notes="taken back <by hand> &amp; noted"),
-        _deposit("d-zero", "alice", 0),
-        _deposit("d-pending", "alice", 12, status="pending", confirmed_at=None, notes=MARKUP),
-        _deposit("d-yen", "alice", 7000, currency="JPY"),
-        _deposit("d-undated", "bob", 500, confirmed_at=None),
-        _deposit("d-dollars", "bob", 40, currency="USD"),
-        _deposit("d-word", "bob", 700, status="done <now>"),
-        _deposit("d-coin", "bob", 5, currency="XXX"),
-        _deposit("d-cancelled", "bob", 9, status="cancelled", confirmed_at=None),
-        _deposit("d-uncovered", "dave", -200),
-        _deposit("d-ghost", "ghost", 100),
+        old_deposit("d-5000", "alice", 5000),
+        old_deposit("d-minus", "alice", -1000, notes="taken back <by hand> &amp; noted"),
+        old_deposit("d-zero", "alice", 0),
+        old_deposit("d-pending", "alice", 12, status="pending", confirmed_at=None, notes=MARKUP),
+        old_deposit("d-yen", "alice", 7000, currency="JPY"),
+        old_deposit("d-undated", "bob", 500, confirmed_at=None),
+        old_deposit("d-dollars", "bob", 40, currency="USD"),
+        old_deposit("d-word", "bob", 700, status="done <now>"),
+        old_deposit("d-coin", "bob", 5, currency="XXX"),
+        old_deposit("d-cancelled", "bob", 9, status="cancelled", confirmed_at=None),
+        old_deposit("d-uncovered", "dave", -200),
+        old_deposit("d-ghost", "ghost", 100),
     ],
     "dca_payments": [
-        _payment("p-alice", "alice", "sale-a"),
-        _payment("p-alice-again", "alice", "sale-a"),
-        _payment("p-bob", "bob", "sale-a", amount_sats=43000, amount_fiat=333),
-        _payment("p-carol", "carol", "sale-a", amount_sats=40000, amount_fiat=300),
-        _payment("p-failed", "dave", "sale-a", amount_sats=500, amount_fiat=4, status="failed"),
-        _payment("p-nothing", "bob", "sale-b", amount_sats=0, amount_fiat=0, status="failed"),
-        _payment("p-only", "alice", "sale-b", amount_sats=1300, amount_fiat=10),
-        _payment("p-usd", "bob", "sale-usd", amount_sats=15000, amount_fiat=15),
-        _payment("p-open", "bob", "sale-c", status="pending", transaction_time=None),
-        _payment("p-hand", "bob", None, amount_sats=21, amount_fiat=0, transaction_type="manual"),
+        old_payment("p-alice", "alice", "sale-a"),
+        old_payment("p-alice-again", "alice", "sale-a"),
+        old_payment("p-bob", "bob", "sale-a", amount_sats=43000, amount_fiat=333),
+        old_payment("p-carol", "carol", "sale-a", amount_sats=40000, amount_fiat=300),
+        old_payment("p-failed", "dave", "sale-a", amount_sats=500, amount_fiat=4, status="failed"),
+        old_payment("p-nothing", "bob", "sale-b", amount_sats=0, amount_fiat=0, status="failed"),
+        old_payment("p-only", "alice", "sale-b", amount_sats=1300, amount_fiat=10),
+        old_payment("p-usd", "bob", "sale-usd", amount_sats=15000, amount_fiat=15),
+        old_payment("p-open", "bob", "sale-c", status="pending", transaction_time=None),
+        old_payment(
+            "p-hand", "bob", None, amount_sats=21, amount_fiat=0, transaction_type="manual"
+        ),
     ],
     "lamassu_transactions": [
-        _transaction("t-a", "sale-a"),
-        _transaction("t-usd", "sale-usd", fiat_amount=15, fiat_code="USD", base_amount_sats=15000),
-        _transaction("t-nobody", "sale-nobody", discount=12.5, clients_count=0),
+        old_transaction("t-a", "sale-a"),
+        old_transaction(
+            "t-usd", "sale-usd", fiat_amount=15, fiat_code="USD", base_amount_sats=15000
+        ),
+        old_transaction("t-nobody", "sale-nobody", discount=12.5, clients_count=0),
     ],
     "lamassu_config": [
-        _config("oldest", last_successful_poll=NOON + 5),
-        _config(
+        old_config("oldest", last_successful_poll=NOON + 5),
+        old_config(
             "used",
             created_at=NOON - 500,
             last_poll_time=NOON - 50,
@@ -187,7 +193,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             max_daily_limit_gtq=1500,
             **SECRETS,
         ),
-        _config("given-up", created_at=NOON, is_active=False),
+        old_config("given-up", created_at=NOON, is_active=False),
     ],
 }
 SALES = {"sale-a", "sale-b", "sale-c", "sale-usd", "sale-nobody"}
@@ -198,7 +204,7 @@ TIMES = {"created_at", "updated_at", "confirmed_at", "transaction_time", "proces
 }
 
 
-async def build_old_tables(db: Any, prefix: str = "") -> None:
+async def build_old_tables(db: Any, prefix: str = "", rows: Rows = ROWS) -> None:
     """The earlier extension's tables with their rows; `prefix` as after our m010."""
     from lnbits.db import SQLITE
     from sqlalchemy.sql import text
@@ -206,7 +212,7 @@ async def build_old_tables(db: Any, prefix: str = "") -> None:
     for table, columns in OLD_COLUMNS.items():
         name = f"satoshimachine.{prefix}{table}"
         await db.execute(f"CREATE TABLE {name} ({columns.format(now=db.timestamp_now)})")
-        for row in ROWS[table]:
+        for row in rows.get(table, []):
             values = {
                 key: value if db.type == SQLITE or key not in TIMES else naive_utc(value)
                 for key, value in row.items()
@@ -247,6 +253,9 @@ class Scratch:
                 db = Connection(raw, kind, "ext_satoshimachine", "satoshimachine")
                 if sqlite:
                     await db.execute(f"ATTACH '{self.target}' AS satoshimachine")
+                    await db.execute(
+                        "PRAGMA satoshimachine.synchronous = OFF"
+                    )  # no power cuts here
                 else:
                     await db.execute("CREATE SCHEMA IF NOT EXISTS satoshimachine")
                 yield db
@@ -267,6 +276,21 @@ class Scratch:
         await self.empty()
         async with self.connect() as db:
             await build_old_tables(db)
+
+    def keep(self) -> bytes | None:
+        """The SQLite file as it is, for put_back; PostgreSQL's is made anew."""
+        return self.target.read_bytes() if isinstance(self.target, Path) else None
+
+    async def put_back(self, kept: bytes | None, before: list[Any]) -> None:
+        """The old tables after these migrations."""
+        if isinstance(self.target, Path) and kept is not None:
+            await self.empty()
+            self.target.write_bytes(kept)
+            return
+        await self.with_old_tables()
+        async with self.connect() as db:
+            for migration in before:
+                await migration(db)
 
     async def tables(self) -> dict[str, list[dict[str, Any]]]:
         """Every table with its rows, in one order."""
