@@ -23,7 +23,7 @@ help:
 
 # A plain command without shell syntax: make starts it directly, so a signal to make reaches it.
 demo: $(VENV)
-	@$(BIN)/python -m dev.demo $(if $(ONCE),--once)
+	@$(BIN)/python -m dev $(if $(ONCE),--once)
 
 test:
 	@$(MAKE) --no-print-directory check

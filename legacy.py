@@ -271,18 +271,30 @@ async def _sum_up(db: Connection) -> None:
 
     A cash-out of which only payments are known (no crypto_atoms) is as large as they are.
     """
-    paid = (
-        f"FROM {SCHEMA}.dca_payments p WHERE p.cash_out_id = lamassu_transactions.id"
-        f" AND p.status = '{earlier.PAID}'"
+    sums = await _rows(
+        db,
+        f"""
+        SELECT t.id, COALESCE(p.sats, 0) AS sats, COALESCE(p.minor, 0) AS minor,
+            COALESCE(p.clients, 0) AS clients
+        FROM {SCHEMA}.lamassu_transactions t LEFT JOIN (
+            SELECT cash_out_id, CAST(SUM(amount_sats) AS BIGINT) AS sats,
+                CAST(SUM(fiat_minor) AS BIGINT) AS minor, COUNT(DISTINCT client_id) AS clients
+            FROM {SCHEMA}.dca_payments WHERE status = '{earlier.PAID}' GROUP BY cash_out_id
+        ) p ON p.cash_out_id = t.id WHERE t.origin = '{earlier.ORIGIN}'
+        """,
+        {},
     )
-    await db.execute(f"""
-        UPDATE {SCHEMA}.lamassu_transactions SET
-            confirmed_sats = (SELECT COALESCE(SUM(p.amount_sats), 0) {paid}),
-            drawn_minor = (SELECT COALESCE(SUM(p.fiat_minor), 0) {paid}),
-            clients_count = CASE WHEN crypto_atoms IS NOT NULL THEN clients_count
-                ELSE (SELECT COUNT(DISTINCT p.client_id) {paid}) END
-        WHERE origin = '{earlier.ORIGIN}'
-        """)
+    if not sums:
+        return
+    await db.conn.execute(
+        text(
+            f"UPDATE {SCHEMA}.lamassu_transactions SET confirmed_sats = :sats,"
+            " drawn_minor = :minor, clients_count ="
+            " CASE WHEN crypto_atoms IS NULL THEN :clients ELSE clients_count END WHERE id = :id"
+        ),
+        [dict(row) for row in sums],
+    )
+    await db.conn.commit()
     await db.execute(f"""
         UPDATE {SCHEMA}.lamassu_transactions SET
             failed_sats = 0,

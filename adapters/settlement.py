@@ -10,7 +10,9 @@ error, a cancellation or a kill. What is written is the caller's business.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
@@ -224,16 +226,32 @@ def is_busy(exc: DBAPIError) -> bool:
     return isinstance(exc, OperationalError) and "locked" in str(exc.orig)
 
 
-def leftover_super_journals() -> list[str]:
-    """Names of files left by a commit over both SQLite files that a kill interrupted.
+@dataclass(frozen=True)
+class InterruptedCommits:
+    """Super-journals that a kill left beside the SQLite files, by what they mean."""
 
-    SQLite removes them itself when both files are read again at the same place; what is still
-    there then means that a file was moved or put back (design.md 4).
+    stale: tuple[Path, ...]  # SQLite has recovered both files; the name alone is left
+    moved: tuple[str, ...]  # they name journals elsewhere: the files were moved in mid-commit
+
+
+def interrupted_commits() -> InterruptedCommits:
+    """Look for super-journals. Call it inside a settlement, when both files have been opened.
+
+    A kill may leave one that nothing refers to: harmless, and SQLite never removes it. But a
+    rollback journal names its super-journal by full path: files that were moved before they were
+    opened again lose half of a commit, and only this name tells (design.md 4).
     """
     if core_db.type != SQLITE:
-        return []
-    folder = Path(core_db.path).parent
-    stems = (Path(core_db.path).name, Path(ext_db.path).name)
-    return sorted(
-        found.name for stem in stems for found in folder.glob(f"{stem}-mj*") if found.is_file()
-    )
+        return InterruptedCommits((), ())
+    files = [Path(core_db.path), Path(ext_db.path)]
+    ours = {Path(f"{file}-journal").resolve() for file in files}
+    stale, moved = [], []
+    for file in files:
+        for found in sorted(file.parent.glob(f"{file.name}-mj*")):
+            # Null-separated full paths of the rollback journals that belong to one commit.
+            names = [name for name in found.read_bytes().split(b"\0") if name.startswith(b"/")]
+            if {Path(os.fsdecode(name)).resolve() for name in names} <= ours:
+                stale.append(found)
+            else:
+                moved.append(found.name)
+    return InterruptedCommits(tuple(stale), tuple(moved))

@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--db", choices=DATABASES, action="append", help="default: both")
     parser.add_argument("--only", choices=PARTS, action="append", help="default: all")
-    parser.add_argument("--quick", action="store_true", help="one repetition, small tables")
+    parser.add_argument("--repeat", type=int, default=5, help="repetitions; medians are shown")
     parser.add_argument("--profile", action="store_true", help="where the time goes, instead")
     return parser.parse_args()
 
@@ -37,17 +37,22 @@ def measure(database: str, parts: list[str], options: list[str]) -> dict[str, An
     """The results of one process; what LNbits logs goes to .cache/bench-<database>.log."""
     result, log = CACHE / f"bench-{database}.json", CACHE / f"bench-{database}.log"
     result.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "benchmarks.process", str(result), *parts, *options]
+    # LNbits logs to both of a process's outputs; what we say ourselves has one of its own.
+    said = os.dup(sys.stdout.fileno())
+    command = [sys.executable, "-m", "benchmarks.process", str(result), str(said)]
     with log.open("wb") as sink:
         done = subprocess.run(
-            command,
+            [*command, *parts, *options],
             cwd=CHECKOUT,
             env={**os.environ, "SATM_TEST_DB": database},
+            stdout=sink,
             stderr=sink,
+            pass_fds=(said,),
             check=False,
         )
+    os.close(said)
     if done.returncode or not result.exists():
-        sys.stderr.write(log.read_text(errors="replace")[-4000:])
+        sys.stderr.write(log.read_text(errors="replace")[-2500:])
         raise SystemExit(f"the benchmark on {database} failed; see {log}")
     found: dict[str, Any] = json.loads(result.read_text())
     return found
@@ -56,7 +61,7 @@ def measure(database: str, parts: list[str], options: list[str]) -> dict[str, An
 def main() -> None:
     given = arguments()
     CACHE.mkdir(exist_ok=True)
-    options = [name for name in ("quick", "profile") if getattr(given, name)]
+    options = [f"--repeat={given.repeat}", *(["--profile"] if given.profile else [])]
     results: dict[str, Any] = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
@@ -64,7 +69,7 @@ def main() -> None:
     }
     for database in given.db or DATABASES:
         print(f"==> {database}", flush=True)
-        found = measure(database, given.only or list(PARTS), [f"--{name}" for name in options])
+        found = measure(database, given.only or list(PARTS), options)
         results["databases"][database] = found
     if given.profile:
         return

@@ -11,14 +11,13 @@ from .stopwatch import median, spread, timed_tick
 from .world import World, cash_out_ids
 
 CASES = ((1, 10), (10, 10), (10, 100), (50, 20))
-REPETITIONS = 5
 HOURS_APART = 3  # each repetition's sales lie in hours of their own
 
 
-async def measure(world: World, quick: bool) -> list[dict[str, Any]]:
+async def measure(world: World, repeat: int) -> list[dict[str, Any]]:
     """One result per case."""
     return [
-        await case(world, sales, clients, repetitions=1 if quick else REPETITIONS)
+        await case(world, sales, clients, repeat)
         for sales, clients in CASES
     ]
 

@@ -22,6 +22,7 @@ ENVIRONMENT = prepare()
 import argparse  # noqa: E402
 import asyncio  # noqa: E402
 import json  # noqa: E402
+import os  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Awaitable, Callable  # noqa: E402
 from typing import Any  # noqa: E402
@@ -29,7 +30,7 @@ from typing import Any  # noqa: E402
 from . import distribute, empty_poll, history, profiling  # noqa: E402
 from .world import World, running_world  # noqa: E402
 
-PARTS: dict[str, Callable[[World, bool], Awaitable[Any]]] = {
+PARTS: dict[str, Callable[[World, int], Awaitable[Any]]] = {
     "distribute": distribute.measure,
     "empty": empty_poll.measure,
     "history": history.measure,
@@ -37,22 +38,28 @@ PARTS: dict[str, Callable[[World, bool], Awaitable[Any]]] = {
 
 
 async def run(given: argparse.Namespace) -> dict[str, Any]:
+    def say(text: str) -> None:
+        os.write(given.said, f"{text}\n".encode())
+
     found: dict[str, Any] = {}
     async with running_world(ENVIRONMENT) as world:
+        say(f"    LNbits and Lamassu are up, load {os.getloadavg()[0]:.1f}")
         if given.profile:
-            return {"profile": await profiling.measure(world)}
+            await profiling.measure(world, say)
+            return found
         for part in given.parts:
             started = time.perf_counter()
-            found[part] = await PARTS[part](world, given.quick)
-            print(f"    {part}: {time.perf_counter() - started:.0f} s", flush=True)
+            found[part] = await PARTS[part](world, given.repeat)
+            say(f"    {part}: {time.perf_counter() - started:.0f} s, load {os.getloadavg()[0]:.1f}")
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("result", type=Path)
+    parser.add_argument("said", type=int, help="file descriptor for people")
     parser.add_argument("parts", nargs="*", choices=list(PARTS))
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     given.result = given.result.resolve()

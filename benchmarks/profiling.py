@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -17,6 +17,7 @@ from support.environment import CHECKOUT
 
 from satmachineadmin.crud import db as ext_db
 
+from .baseline import prepare
 from .distribute import warm_up
 from .stopwatch import timed_tick
 from .world import World
@@ -52,10 +53,11 @@ def statements() -> Iterator[tuple[Counter[str], dict[str, float]]]:
             event.remove(engine, "after_cursor_execute", after)
 
 
-async def measure(world: World) -> None:
-    """Print both; the call trees also go to .cache/."""
+async def measure(world: World, say: Callable[[str], None]) -> None:
+    """Say the statements; the call trees go to .cache/."""
     for sales, clients in CASES:
         await world.reset(clients)
+        await prepare(world)
         await warm_up(world)
         for kind in ("statements", "calls"):
             newest = datetime.now(timezone.utc) - timedelta(hours=3 if kind == "calls" else 6)
@@ -64,7 +66,7 @@ async def measure(world: World) -> None:
             if kind == "statements":
                 with statements() as (count, seconds):
                     _, phases = await timed_tick()
-                _print_statements(sales, clients, count, seconds, phases)
+                _say_statements(say, sales, clients, count, seconds, phases)
                 continue
             profiler = Profiler(interval=0.0005, async_mode="enabled")
             profiler.start()
@@ -75,20 +77,21 @@ async def measure(world: World) -> None:
                 profiler.output_text(unicode=True, show_all=True, timeline=False)
             )
             path.with_suffix(".html").write_text(profiler.output_html())
-            print(f"    call tree: {path}.txt", flush=True)
+            say(f"    call tree: {path}.txt")
 
 
-def _print_statements(
+def _say_statements(
+    say: Callable[[str], None],
     sales: int,
     clients: int,
     count: Counter[str],
     seconds: dict[str, float],
     phases: dict[str, float],
 ) -> None:
-    print(f"\n{sales} sales, {clients} clients: " + ", ".join(
+    say(f"\n{sales} sales, {clients} clients: " + ", ".join(
         f"{name} {value * 1000:.0f} ms" for name, value in phases.items()
     ))
-    print(f"{sum(count.values())} statements, {sum(seconds.values()) * 1000:.0f} ms inside them")
+    say(f"{sum(count.values())} statements, {sum(seconds.values()) * 1000:.0f} ms inside them")
     for name in sorted(count, key=lambda name: -seconds[name])[:45]:
         each = seconds[name] * 1000 / count[name]
-        print(f"  {count[name]:5d} x {each:7.3f} ms = {seconds[name] * 1000:7.1f} ms  {name}")
+        say(f"  {count[name]:5d} x {each:7.3f} ms = {seconds[name] * 1000:7.1f} ms  {name}")

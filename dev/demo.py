@@ -14,7 +14,6 @@ import os
 import secrets
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -204,7 +203,3 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="one round, checked, then end")
     return asyncio.run(guarded(parser.parse_args().once))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -23,7 +23,7 @@ import httpx
 
 PREFERRED_PORT = 5000
 START_TIMEOUT_S = 60.0  # a cold disk on a small machine; usually 3 to 5 s
-STOP_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 3.0  # in mid-start it does not listen; nothing of ours is half written
 EXTENSION = "satmachineadmin"
 
 _CHECKOUT = Path(__file__).resolve().parents[1]

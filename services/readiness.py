@@ -17,9 +17,10 @@ from lnbits.db import SQLITE
 from .. import clock, crud
 from ..adapters import marker
 from ..adapters.settlement import (
+    InterruptedCommits,
     Rollback,
     SettlementConnection,
-    leftover_super_journals,
+    interrupted_commits,
     settlement,
 )
 from ..adapters.wallet_rows import ID_PREFIX, write_legs
@@ -72,9 +73,7 @@ async def check_all() -> list[Check]:
             lines.append(Check(name=name, ok=True, detail=await check()))
         except SatMachineError as exc:
             ok = None if isinstance(exc, DatabaseBusy) else False
-            lines.append(
-                Check(name=name, ok=ok, detail=exc.message, hint=exc.hint, code=exc.code)
-            )
+            lines.append(Check(name=name, ok=ok, detail=exc.message, hint=exc.hint, code=exc.code))
             if not _is_fine(lines[-1]):
                 break
     _lines[:] = lines
@@ -149,14 +148,20 @@ async def _trial() -> str:
 
 
 async def _journals() -> str:
-    left = leftover_super_journals()
-    if left:
+    async def work(conn: SettlementConnection) -> InterruptedCommits:
+        found = interrupted_commits()
+        for path in found.stale:
+            path.unlink(missing_ok=True)  # we hold both write locks: nobody commits now
+        raise Rollback(found)
+
+    found = await settlement(work)
+    if found.moved:
         raise NotReady(
-            f"A commit over both SQLite files was interrupted and not mended: {', '.join(left)}",
-            hint="Put both database files back to the path they had when LNbits was stopped, and"
-            " start LNbits there once.",
+            f"The SQLite files were moved after an interrupted commit: {', '.join(found.moved)}",
+            hint="Put back the files as they were when LNbits was stopped, to the same path, and"
+            " start LNbits there once before you move them.",
         )
-    return "nothing left over"
+    return f"{len(found.stale)} cleared away" if found.stale else "nothing left over"
 
 
 async def _wallets_agree() -> str:

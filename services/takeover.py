@@ -121,7 +121,7 @@ async def _enter(conn: SettlementConnection) -> Mapping[str, Any]:
     await crud.set_meta(TAKEOVER, body, conn)
     await record(conn, "earlier_books_taken_over", TAKEOVER, body, now_us=now_us)
     await raise_alert(conn, f"gate:{TAKEOVER}", TAKEOVER, "critical", message, HINT)
-    logger.warning(f"event=earlier_books_taken_over entries={len(entries)} counts={counts}")
+    logger.warning(f"event=earlier_books_taken_over counts={counts}")
     return body
 
 
@@ -211,7 +211,7 @@ async def _settings(conn: SettlementConnection, now_us: int) -> int | None:
     if settings.start_at_us is None:
         newest = await conn.row(
             "SELECT MAX(confirmed_at_us) AS us FROM satoshimachine.lamassu_transactions"
-            " WHERE origin = 'earlier'"
+            " WHERE origin = 'earlier' AND crypto_atoms IS NOT NULL"
         )
         created_us = earlier.instant(used["created_at"]) if used else None
         changes["start_at_us"] = (

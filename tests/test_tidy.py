@@ -26,11 +26,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"errors", "domain", "models"},
     "crud": FACTS,
     "books": FACTS,
-    "legacy": FACTS,
+    "legacy": FACTS | {"adapters"},  # secrets of old rows are sealed
     "migrations": {"legacy"},
     "adapters": FACTS | {"adapters"},
     "services": FACTS | {"adapters", "services", "migrations"},
-    "api": FACTS | {"services", "api"},
+    "api": FACTS | {"services", "api", "transaction_processor"},
     "views": {"errors", "models", "services", "api"},
     "views_api": {"errors", "services", "api"},
     "transaction_processor": {"errors", "clock", "crud", "adapters", "services"},
@@ -190,7 +190,7 @@ def test_every_allowed_broad_except_still_exists() -> None:
 def test_no_file_is_too_long() -> None:
     for path in repository_files():
         is_code = path.suffix in (".py", ".js", ".html")
-        if is_code and not name_of(path).startswith("tests/"):
+        if is_code and not name_of(path).startswith(("tests/", "static/js/i18n/")):
             lines = len(path.read_text().splitlines())
             assert lines <= LINES_PER_FILE, f"{name_of(path)} has {lines} lines"
 
@@ -206,7 +206,9 @@ def test_no_function_is_too_long() -> None:
 
 
 def test_nothing_is_left_open() -> None:
-    left_open = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3)) + r")\b")
+    words = "|".join(("TO" + "DO", "FIX" + "ME"))
+    # Three X are also ISO 4217's code for no currency: meant only in a comment.
+    left_open = re.compile(rf"\b({words})\b|(#|//|<!--).*\b{'X' * 3}\b")
     for path in repository_files():
         if path.name not in GENERATED:
             found = left_open.search(path.read_text())

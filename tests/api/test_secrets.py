@@ -32,7 +32,7 @@ NOWHERE = {"host": "127.0.0.1", "ssh_host": "127.0.0.1", "ssh_port": 1}
 def locked_key(passphrase: str) -> str:
     """A new private key that its passphrase locks."""
     key = asyncssh.generate_private_key("ssh-ed25519")
-    return key.export_private_key("openssh", passphrase=passphrase).decode()
+    return key.export_private_key("openssh", passphrase=passphrase, rounds=4).decode()
 
 
 @pytest.fixture
@@ -78,11 +78,13 @@ async def save(operator: Operator, **changes: Any) -> dict[str, Any]:
 async def every_answer(app: FastAPI, operator: Operator) -> AsyncIterator[tuple[str, str]]:
     """(what was asked, what came back) of every route, with and without a sensible body."""
     config = (await operator.api("GET", "config"))["id"]
-    bodies: list[dict[str, Any] | None] = [None, {"no": "field"}, {"reason": "because of this"}]
+    bodies: list[dict[str, Any] | None] = [{"reason": "because of this"}, None]
     for method, path in our_routes(app):
         url = path.replace("{config_id}", "nosuchid" if method == "DELETE" else config)
         url = url.replace("{", "").replace("}", "")
-        for body in bodies if method != "GET" else [None]:
+        for body in bodies[: 1 if path.endswith("manual-poll") else 2]:
+            if method == "GET" and body:
+                continue
             params = {"start_at": LONG_AGO} if "preview" in path else {}
             async with quiet(app, operator.http) as client:
                 answer = await client.request(method, url, json=body, params=params)

@@ -6,12 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from support.operator import BASE, Operator
-
 from satmachineadmin import crud, tasks
 from satmachineadmin.dev import sample_rows
 from satmachineadmin.errors import StateConflict
 from satmachineadmin.services import settle
+from support.operator import BASE, Operator
 
 SALE = {"fiat": 2000, "commission": "0.03", "crypto_atoms": 266_800}
 

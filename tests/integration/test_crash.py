@@ -7,12 +7,11 @@ import contextlib
 from typing import Any
 
 import pytest
-from support.operator import Operator
-
 from satmachineadmin.adapters import settlement as settlement_module
 from satmachineadmin.adapters.settlement import SettlementConnection
 from satmachineadmin.dev import sample_rows
 from satmachineadmin.services import settle
+from support.operator import Operator
 
 SALE = {"fiat": 2000, "commission": "0.03", "crypto_atoms": 266_800}
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from support.operator import Operator, ago
-
 from satmachineadmin.dev import sample_rows
+from support.operator import Operator, ago
 
 
 async def test_a_sale_reaches_the_wallets(operator: Operator) -> None:

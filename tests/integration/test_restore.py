@@ -1,7 +1,10 @@
-"""A database put back from a backup: found at the start, and nothing is paid until a person looked."""
+"""A database put back from a backup: found at the start, nothing is paid before a look."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from satmachineadmin.adapters import marker
 from satmachineadmin.dev import sample_rows
 from satmachineadmin.services import gates, readiness
@@ -131,3 +134,30 @@ async def test_a_halt_stops_everything_until_resumed(operator: Operator) -> None
     await operator.api("POST", "resume/halt", json={"reason": "mended"})
     assert (await operator.poll())["transactions_processed"] == 1
 
+
+@pytest.mark.sqlite_only
+async def test_a_stale_super_journal_is_cleared_and_a_moved_one_refused(
+    operator: Operator,
+) -> None:
+    """A kill leaves names behind; only one of another path means that half a commit is lost."""
+    from lnbits.core.db import db as core_db
+
+    stale = Path(f"{core_db.path}-mj00000001")
+    stale.write_bytes(f"{Path(core_db.path).resolve()}-journal\0".encode())
+    empty = Path(f"{core_db.path}-mj00000002")
+    empty.write_bytes(b"")
+    await _pay_one(operator)
+    readiness.forget()
+    await operator.poll()
+    assert not stale.exists()
+    assert not empty.exists()
+    moved = Path(f"{core_db.path}-mj00000003")
+    moved.write_bytes(b"/elsewhere/database.sqlite3-journal\0")
+    try:
+        readiness.forget()
+        answer = await operator.api("POST", "manual-poll", expect=503)
+        assert "were moved" in answer["detail"]
+        assert "same path" in answer["hint"]
+    finally:
+        moved.unlink()
+    await operator.poll()

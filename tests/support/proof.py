@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
+from contextlib import closing
+from pathlib import Path
 from typing import Any
+
+
+CASH_OUTS = (
+    "SELECT * FROM satoshimachine.lamassu_transactions WHERE status = 'completed'"
+    " AND origin = 'observed'"
+)
+SHARES = "SELECT * FROM satoshimachine.dca_payments WHERE origin = 'observed'"
+LEGS = "SELECT * FROM satoshimachine.settlement_legs"
+ENTRIES = "SELECT * FROM satoshimachine.ledger_entries ORDER BY seq"
+BALANCES = "SELECT * FROM satoshimachine.ledger_balances"
+WALLET_ROWS = "SELECT * FROM apipayments WHERE checking_id LIKE 'internal_satm_%'"
 
 
 async def prove() -> None:
@@ -11,21 +25,30 @@ async def prove() -> None:
     from lnbits.core.db import db as core_db
     from satmachineadmin.crud import db
 
-    cash_outs = await db.fetchall(
-        "SELECT * FROM satoshimachine.lamassu_transactions WHERE status = 'completed'"
-        " AND origin = 'observed'"
+    prove_rows(
+        [await db.fetchall(query) for query in (CASH_OUTS, SHARES, LEGS, ENTRIES, BALANCES)],
+        await core_db.fetchall(WALLET_ROWS),
     )
-    shares = await db.fetchall(
-        "SELECT * FROM satoshimachine.dca_payments WHERE origin = 'observed'"
-    )
-    legs = await db.fetchall("SELECT * FROM satoshimachine.settlement_legs")
-    entries = await db.fetchall("SELECT * FROM satoshimachine.ledger_entries ORDER BY seq")
-    stored = await db.fetchall("SELECT * FROM satoshimachine.ledger_balances")
-    rows = await core_db.fetchall(
-        "SELECT * FROM apipayments WHERE checking_id LIKE 'internal_satm_%'"
-    )
+
+
+def prove_files(data_folder: Path) -> None:
+    """The same for the SQLite files of an LNbits that is not running."""
+    with closing(sqlite3.connect(data_folder / "database.sqlite3")) as raw:
+        raw.row_factory = sqlite3.Row
+        ours = str(data_folder / "ext_satoshimachine.sqlite3")
+        raw.execute("ATTACH ? AS satoshimachine", (ours,))
+        queries = (CASH_OUTS, SHARES, LEGS, ENTRIES, BALANCES)
+        prove_rows(
+            [raw.execute(query).fetchall() for query in queries],
+            raw.execute(WALLET_ROWS).fetchall(),
+        )
+
+
+def prove_rows(ours: list[list[Any]], wallet_rows: list[Any]) -> None:
+    """Assert on rows however they were read."""
+    cash_outs, shares, legs, entries, stored = ours
     _prove_cash_outs(cash_outs, shares)
-    _prove_legs(cash_outs, shares, legs, rows)
+    _prove_legs(cash_outs, shares, legs, wallet_rows)
     _prove_ledger(entries, stored)
 
 

@@ -200,7 +200,7 @@ def test_split_equals_integer_arithmetic_over_a_wide_grid() -> None:
     wrong, met = [], set()
     for index, (rate, discount) in enumerate(WIDE_GRID):
         fraction, percent, none = Fraction(rate, 10**5), Fraction(discount), Fraction(0)
-        for total in range(1 + index % 97, 20_001, 97):
+        for total in range(1 + index % 193, 20_001, 193):
             met.add(total)
             row = SplitInput(total, fraction, percent, none, None)
             bases = split(MARKUP, row).base_sats, split(MARGIN, row).base_sats

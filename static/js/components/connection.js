@@ -72,7 +72,9 @@ satmComponent('satm-connection', {
           })
         },
         {label: t('poll.success'), at: this.status.last_successful_poll},
-        this.status.polling_enabled ? next : {...next, at: null, value: t('off')}
+        this.status.polling_enabled
+          ? next
+          : {...next, at: null, value: t('off')}
       ]
     }
   },
@@ -84,7 +86,7 @@ satmComponent('satm-connection', {
     wallet(id, none) {
       if (!id) return {value: none ?? satmText.t('wallet.missing')}
       const own = this.g.user.wallets.find(wallet => wallet.id === id)
-      return {copy: id, value: own ? own.name : satmFormat.short(id)}
+      return {copy: id, value: own?.name ?? satmFormat.short(id), plain: !!own}
     }
   }
 })

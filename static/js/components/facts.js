@@ -6,6 +6,7 @@
  * @property {string} label
  * @property {string} [value]
  * @property {string} [copy] the whole text, when it is worth copying
+ * @property {boolean} [plain] the copied text is an id, the shown one a name
  * @property {string | null} [at] an instant
  * @property {string} [kind] with `state`: a chip
  * @property {string} [state]
@@ -16,7 +17,7 @@ satmComponent('satm-facts', {
   props: {facts: {type: Array, required: true}},
   computed: {
     /** @returns {Fact[]} */
-    told() {
+    lines() {
       return this.facts.filter(f => f.value || f.copy || f.at || f.state)
     }
   }

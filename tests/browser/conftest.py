@@ -1,0 +1,107 @@
+"""A real LNbits with this extension, a real Lamassu behind it, and Debian's chromium in front.
+
+One stage for all browser tests: six clients with deposits, one of them without a wallet, and sales
+of the kinds an operator meets, polled once. `SATM_SCREENSHOTS=folder` keeps the screenshots.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from browser.stage import (
+    ARGUMENTS,
+    CHROMIUM,
+    DESKTOP,
+    PASSWORD,
+    Stage,
+    Visit,
+    Visitor,
+    not_ours,
+    staged,
+)
+from playwright.async_api import Browser, async_playwright
+
+@pytest.fixture(scope="session", autouse=True)
+def needs_chromium() -> None:
+    """Skip on machines without it; in CI that would hide a page that does not work."""
+    if not CHROMIUM.exists():
+        reason = f"the browser tests need {CHROMIUM}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """LNbits in a process of its own, set up over HTTP, with sales polled once."""
+    async with staged(tmp_path_factory.mktemp("browser")) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="session")
+async def chromium(stage: Stage) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        playwright.selectors.set_test_id_attribute("data-test")
+        browser = await playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=list(ARGUMENTS)
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures for people go."""
+    named = os.environ.get("SATM_SCREENSHOTS")
+    folder = Path(named).resolve() if named else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+async def visit(chromium: Browser, stage: Stage) -> AsyncIterator[Visit]:
+    """`async with visit(OPERATOR) as visitor`: logged in, at a window size, light or dark."""
+
+    @asynccontextmanager
+    async def visiting(
+        who: str | None,
+        *,
+        size: tuple[int, int] = DESKTOP,
+        dark: bool = True,
+        language: str = "en",
+    ) -> AsyncIterator[Visitor]:
+        context = await chromium.new_context(
+            base_url=stage.url,
+            viewport={"width": size[0], "height": size[1]},
+        )
+        # LNbits' own choices, as its page stores them.
+        await context.add_init_script(
+            "localStorage.setItem('lnbits.disclaimerShown', '__q_bool|1');"
+            f"localStorage.setItem('lnbits.darkMode', '__q_bool|{int(dark)}');"
+            f"localStorage.setItem('lnbits.lang', '__q_strn|{language}');"
+        )
+        if who is not None:
+            answer = await context.request.post(
+                "/api/v1/auth", data={"username": who, "password": PASSWORD}
+            )
+            assert answer.ok, await answer.text()
+        visitor = Visitor(await context.new_page(), context)
+        visitor.page.set_default_timeout(10_000)
+        visitor.page.on("pageerror", lambda error: visitor.errors.append(str(error)))
+        visitor.page.on(
+            "console",
+            lambda said: visitor.errors.append(said.text)
+            if said.type in ("error", "warning") and not not_ours(said.text, said.location)
+            else None,
+        )
+        try:
+            yield visitor
+        finally:
+            await context.close()
+        assert not visitor.errors
+
+    yield visiting

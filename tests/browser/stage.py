@@ -1,0 +1,135 @@
+"""What the browser tests play on: an LNbits set up over HTTP, and visitors with a window."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from playwright.async_api import BrowserContext, Page
+
+if TYPE_CHECKING:
+    from satmachineadmin.dev.embedded_lamassu import EmbeddedLamassu
+    from satmachineadmin.dev.lnbits_api import LnbitsApi
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+OPERATOR, CLIENT, STRANGER = "operator", "ana", "stranger"
+PASSWORD = "only-for-tests"
+PAGE = "/satmachineadmin/"
+DESKTOP, PHONE = (1440, 1000), (390, 844)
+
+Sale = Callable[..., dict[str, Any]]
+
+
+@dataclass
+class Stage:
+    """What the browser tests play on."""
+
+    url: str
+    api: LnbitsApi  # as the operator
+    lamassu: EmbeddedLamassu
+    user_ids: dict[str, str]
+    sale_ids: dict[str, str]  # kind -> Lamassu id
+    now: datetime
+    minute: int = 0
+
+    async def sell(self, kind: str, build: Sale, **columns: Any) -> str:
+        """A sale at the ATM, a minute after the one before."""
+        self.minute += 1
+        moment = self.now - timedelta(hours=2) + timedelta(minutes=self.minute)
+        row = build(**columns)
+        row["created"] = moment - timedelta(seconds=40)
+        row["confirmed_at"] = moment if row["confirmed_at"] is not None else None
+        await self.lamassu.insert(row)
+        self.sale_ids[kind] = str(row["id"])
+        return self.sale_ids[kind]
+
+    async def cash_out(self, kind: str) -> dict[str, Any]:
+        """A cash-out as the API has it."""
+        found: dict[str, Any] = await self.api.dca("GET", f"transactions/{self.sale_ids[kind]}")
+        return found
+
+
+@asynccontextmanager
+async def staged(folder: Path) -> AsyncIterator[Stage]:
+    """LNbits in a process of its own, set up over HTTP, with sales polled once."""
+    from satmachineadmin.dev.demo_setup import set_up
+    from satmachineadmin.dev.embedded_lamassu import EmbeddedLamassu
+    from satmachineadmin.dev.lnbits_api import LnbitsApi
+    from satmachineadmin.dev.lnbits_host import LnbitsHost
+
+    host = LnbitsHost(folder / "lnbits", "only-for-tests-0123456789-0123456789")
+    async with EmbeddedLamassu(folder / "lamassu") as lamassu:
+        try:
+            await host.start()
+            api = LnbitsApi(host.url)
+            await api.login(OPERATOR, PASSWORD)
+            await api.enable_extension()
+            for name in (CLIENT, STRANGER):
+                await api.account(name, PASSWORD)
+            now = datetime.now(timezone.utc)
+            operation = await set_up(api, lamassu, deposits_count_from=now - timedelta(days=2))
+            # From here on only a test polls.
+            await api.dca("PUT", "settings", json={"poll_interval_s": 86_400})
+            stage = Stage(host.url, api, lamassu, operation.user_ids, {}, now)
+            await _take_wallet_away(stage, "francisco")
+            await _sell_some(stage)
+            await api.poll()
+            yield stage
+            await api.close()
+        finally:
+            await host.stop()
+
+
+async def _take_wallet_away(stage: Stage, name: str) -> None:
+    """LNbits' own deletion; a share for this client cannot be delivered."""
+    user_id = stage.user_ids[name]
+    wallet = (await stage.api.wallets(user_id))[0]
+    await stage.api.call("DELETE", f"/users/api/v1/user/{user_id}/wallet/{wallet.id}")
+
+
+async def _sell_some(stage: Stage) -> None:
+    from satmachineadmin.dev import sample_rows as sample
+
+    await stage.sell("lightning", sample.sale, fiat=500)
+    await stage.sell("published", sample.published_sale)
+    await stage.sell("on_chain", sample.on_chain, fiat=200)
+    await stage.sell("discounted", sample.discounted, fiat=300)
+    await stage.sell("partly_dispensed", sample.partly_dispensed, fiat=400)
+    await stage.sell("without_commission", sample.without_commission)
+    await stage.sell("received_short", sample.received_short, fiat=600)
+    await stage.sell("by_test_customer", sample.by_test_customer)
+    await stage.sell("paid_not_dispensed", sample.paid_not_dispensed, fiat=1000)
+
+
+@dataclass
+class Visitor:
+    """Somebody with a browser window; remembers every error a script made in it."""
+
+    page: Page
+    context: BrowserContext
+    errors: list[str] = field(default_factory=list)
+
+    async def fits(self) -> None:
+        """Nothing sticks out of the window to the side."""
+        wide = await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"the page is {wide} px wider than the window"
+
+
+Visit = Callable[..., Any]
+
+
+def not_ours(text: str, location: Any) -> bool:
+    """LNbits asks every extension for a routes.json, which only its newer page style has.
+
+    A refused request is also told to the console by the browser; the tests that provoke one look
+    at what the page says about it.
+    """
+    return "routes.json" in str(location.get("url", "")) or "Failed to load resource" in text

@@ -1,0 +1,25 @@
+"""The page at the sizes and in the colours people have it; nothing sticks out, nothing fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from browser.stage import DESKTOP, OPERATOR, PAGE, PHONE, Visit
+from playwright.async_api import expect
+
+
+@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_the_page_fits(
+    visit: Visit, screenshots: Path, size: tuple[int, int], dark: bool
+) -> None:
+    look = f"{'desktop' if size == DESKTOP else 'phone'}-{'dark' if dark else 'light'}"
+    async with visit(OPERATOR, size=size, dark=dark) as visitor:
+        page = visitor.page
+        await page.goto(PAGE)
+        await expect(page.get_by_test_id("state")).to_be_visible()
+        await expect(page.get_by_text("Completed").first).to_be_visible()
+        await page.wait_for_load_state("networkidle")
+        await visitor.fits()
+        await page.screenshot(path=screenshots / f"page-{look}.png", full_page=True)
