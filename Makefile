@@ -39,9 +39,11 @@ sqlite: $(VENV)
 	@printf '\n==> Everything else, LNbits on SQLite\n'
 	@SATM_TEST_DB=sqlite $(PYTEST) --quiet --ignore=tests/unit --ignore=tests/test_tidy.py
 
+# The contract tests know Lamassu's database only, never LNbits': once is enough.
 postgres: $(VENV)
-	@printf '\n==> Everything else, LNbits on PostgreSQL\n'
-	@SATM_TEST_DB=postgres $(PYTEST) --quiet --ignore=tests/unit --ignore=tests/test_tidy.py
+	@printf '\n==> Everything that knows LNbits, on PostgreSQL\n'
+	@SATM_TEST_DB=postgres $(PYTEST) --quiet --ignore=tests/unit --ignore=tests/test_tidy.py \
+		--ignore=tests/contract
 
 check: checkruff checkblack mypy checkprettier checktypes
 

@@ -250,7 +250,7 @@ async def newest_price(currency: str) -> Fraction | None:
     """Minor units per sat of the newest settled cash-out in this currency, or None."""
     row = await fetch_row(
         "SELECT fiat_minor, base_sats FROM satoshimachine.lamassu_transactions"
-        " WHERE status = 'completed' AND fiat_code = :currency AND base_sats > 0"
+        " WHERE status = 'completed' AND fiat_code = :currency AND base_sats > 0 AND fiat_minor > 0"
         " ORDER BY confirmed_at_us DESC LIMIT 1",
         {"currency": currency},
     )

@@ -5,7 +5,7 @@ books.py; everything that moves money is written inside adapters/settlement.py.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from lnbits.db import Connection, Database, model_to_dict
@@ -94,6 +94,16 @@ async def add_meta(name: str, value: Any, conn: Connection | None = None) -> boo
         {"name": name, "value": json.dumps(value)},
     )
     return int(result.rowcount) == 1
+
+
+async def get_metas(names: Sequence[str], conn: Connection | None = None) -> dict[str, Any]:
+    """The stored facts of these names, those that there are."""
+    named = {f"v{i}": name for i, name in enumerate(names)}
+    marks = ", ".join(f":{name}" for name in named)
+    rows = await fetch_rows(
+        f"SELECT name, value FROM satoshimachine.meta WHERE name IN ({marks})", named, conn
+    )
+    return {str(row["name"]): json.loads(row["value"]) for row in rows}
 
 
 async def delete_meta(name: str, conn: Connection | None = None) -> None:
@@ -248,16 +258,20 @@ async def known_hours(since_us: int) -> dict[int, tuple[int, str]]:
     return {int(r["hour_us"]): (int(r["rows"]), str(r["digest"])) for r in rows}
 
 
-async def store_hour(hour_us: int, rows: int, digest: str) -> None:
-    """Remember an hour whose rows are all stored now."""
-    await db.execute(
-        """
-        INSERT INTO satoshimachine.source_hours (hour_us, rows, digest)
-        VALUES (:hour, :rows, :digest)
-        ON CONFLICT (hour_us) DO UPDATE SET rows = :rows, digest = :digest
-        """,
-        {"hour": hour_us, "rows": rows, "digest": digest},
-    )
+async def store_hours(hours: Sequence[tuple[int, int, str]]) -> None:
+    """Remember (hour, rows, digest) of hours whose rows are all stored now, in one commit."""
+    if not hours:
+        return
+    async with db.connect() as conn:
+        await conn.conn.execute(
+            text(
+                "INSERT INTO satoshimachine.source_hours (hour_us, rows, digest)"
+                " VALUES (:hour, :rows, :digest) ON CONFLICT (hour_us)"
+                " DO UPDATE SET rows = excluded.rows, digest = excluded.digest"
+            ),
+            [{"hour": hour, "rows": rows, "digest": digest} for hour, rows, digest in hours],
+        )
+        await conn.conn.commit()
 
 
 async def forget_hour(hour_us: int) -> None:

@@ -1,7 +1,7 @@
 """Every error this product raises, each with what the caller should do about it (design 8).
 
-The message is for a person, the hint is the next step, the code is stable for scripts. Only the tick
-catches broadly; everything else raises one of these and lets it travel.
+The message is for a person, the hint is the next step, the code is stable for scripts. Only the
+tick catches broadly; everything else raises one of these and lets it travel.
 
     SatMachineError
     ├── SourceError                 something between us and Lamassu's database
@@ -256,8 +256,8 @@ class InvariantViolation(SatMachineError):
 class WalletRowCollision(InvariantViolation):
     code = "WALLET_ROW_COLLISION"
     default_hint = (
-        "The wallets hold a payment that this ledger does not know: an old backup of the ledger was "
-        "put back. Compare before you resume."
+        "The wallets hold a payment that this ledger does not know: an old backup of the ledger"
+        " was put back. Compare before you resume."
     )
 
 

@@ -298,6 +298,7 @@ async def _sum_up(db: Connection) -> None:
     await db.execute(f"""
         UPDATE {SCHEMA}.lamassu_transactions SET
             failed_sats = 0,
+            fiat_minor = CASE WHEN crypto_atoms IS NULL THEN drawn_minor ELSE fiat_minor END,
             total_sats = CASE WHEN crypto_atoms IS NULL THEN confirmed_sats ELSE total_sats END,
             base_sats = CASE WHEN crypto_atoms IS NULL THEN confirmed_sats
                 ELSE COALESCE(base_sats, confirmed_sats) END,

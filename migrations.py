@@ -367,7 +367,7 @@ INDEXES = (
     ("idx_satm_cash_out_created", "lamassu_transactions", "created_us"),
     ("idx_satm_cash_out_announced", "lamassu_transactions", "announced_us, status"),
     ("idx_satm_cash_out_commission", "lamassu_transactions", "commission_status"),
-    ("idx_satm_share_cash_out", "dca_payments", "cash_out_id"),
+    ("idx_satm_share_cash_out", "dca_payments", "cash_out_id, status"),
     ("idx_satm_share_lamassu", "dca_payments", "lamassu_transaction_id"),
     ("idx_satm_share_client", "dca_payments", "client_id, cash_out_us"),
     ("idx_satm_share_status", "dca_payments", "status, updated_us"),

@@ -13,6 +13,7 @@ from loguru import logger
 
 from . import clock, crud
 from .errors import Disposition, PollRunning, SatMachineError
+from .services.readiness import require_schema
 from .transaction_processor import recover, tick
 
 TASK_NAME = "ext_satmachineadmin_tick"
@@ -65,6 +66,7 @@ async def heartbeat() -> None:
 
 
 async def _beat() -> None:
+    await require_schema()
     config = await crud.get_config()
     if config is None or not config.polling_enabled:
         return

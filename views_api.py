@@ -6,10 +6,13 @@ from fastapi import APIRouter, Depends
 from lnbits.decorators import check_super_user
 
 from .api import cash_outs, clients, connection, deposits, overview
+from .services.readiness import require_schema
 
 PREFIX = "/api/v1/dca"
 
-_superuser_router = APIRouter(prefix=PREFIX, dependencies=[Depends(check_super_user)])
+_superuser_router = APIRouter(
+    prefix=PREFIX, dependencies=[Depends(check_super_user), Depends(require_schema)]
+)
 for _routes in (overview, connection, clients, deposits, cash_outs):
     _superuser_router.include_router(_routes.router)
 

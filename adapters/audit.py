@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .settlement import SettlementConnection
@@ -21,17 +21,31 @@ async def record(
     now_us: int,
 ) -> None:
     """Append an entry inside the transaction that makes the change. `detail` holds no secret."""
+    await record_all(conn, action, [(subject, detail)], actor=actor, now_us=now_us)
+
+
+async def record_all(
+    conn: SettlementConnection,
+    action: str,
+    subjects: Sequence[tuple[str, Mapping[str, Any]]],
+    *,
+    actor: str = SYSTEM,
+    now_us: int,
+) -> None:
+    """Append one entry for each (subject, detail) of the same action."""
     last = await conn.row("SELECT COALESCE(MAX(seq), 0) AS seq FROM satoshimachine.audit_log")
+    seq = int(last["seq"]) if last else 0
     await conn.insert_rows(
         "satoshimachine.audit_log",
         [
             {
-                "seq": (int(last["seq"]) if last else 0) + 1,
+                "seq": seq + number,
                 "at_us": now_us,
                 "actor": actor,
                 "action": action,
                 "subject": subject,
                 "detail": json.dumps(detail, sort_keys=True, default=str),
             }
+            for number, (subject, detail) in enumerate(subjects, start=1)
         ],
     )

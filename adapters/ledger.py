@@ -111,7 +111,15 @@ async def post(
             }
         )
     await conn.insert_rows("satoshimachine.ledger_entries", rows)
-    await _store_balances(conn, balances, touched)
+    await conn.insert_rows(
+        "satoshimachine.ledger_balances",
+        [
+            {"account": account, "unit": unit, "balance": balance, "last_seq": last_seq}
+            for (account, unit), (balance, last_seq) in touched.items()
+        ],
+        on_conflict="ON CONFLICT (account, unit) DO UPDATE"
+        " SET balance = excluded.balance, last_seq = excluded.last_seq",
+    )
     conn.after_commit.append(partial(marker.advance, seq))
 
 
@@ -126,21 +134,3 @@ async def _balances(
     return {
         (row["account"], row["unit"]): (int(row["balance"]), int(row["last_seq"])) for row in found
     }
-
-
-async def _store_balances(
-    conn: SettlementConnection,
-    before: dict[tuple[str, str], tuple[int, int]],
-    touched: dict[tuple[str, str], tuple[int, int]],
-) -> None:
-    new: list[dict[str, Any]] = []
-    old: list[dict[str, Any]] = []
-    for (account, unit), (balance, seq) in touched.items():
-        row = {"account": account, "unit": unit, "balance": balance, "last_seq": seq}
-        (old if (account, unit) in before else new).append(row)
-    await conn.insert_rows("satoshimachine.ledger_balances", new)
-    await conn.execute_many(
-        "UPDATE satoshimachine.ledger_balances SET balance = :balance, last_seq = :last_seq"
-        " WHERE account = :account AND unit = :unit",
-        old,
-    )

@@ -88,19 +88,19 @@ class SettlementConnection(Connection):
         """How many rows a write hit: the compare-and-set of every state change."""
         return int((await self.execute(query, values)).rowcount)
 
-    async def insert_rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows of one shape by one executemany: the fast way on both databases."""
+    async def insert_rows(
+        self, table: str, rows: Sequence[Mapping[str, Any]], on_conflict: str = ""
+    ) -> None:
+        """Insert rows of one shape by the driver's own executemany: fast on both databases."""
         if not rows:
             return
         columns = list(rows[0])
         names = ", ".join(f'"{column}"' for column in columns)
-        marks = ", ".join(f":{column}" for column in columns)
-        await self.conn.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), list(rows))
-
-    async def execute_many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """One statement for many rows."""
-        if rows:
-            await self.conn.execute(text(self.rewrite_query(query)), list(rows))
+        marks = ", ".join(["?" if self.type == SQLITE else "%s"] * len(columns))
+        await self.conn.exec_driver_sql(
+            f"INSERT INTO {table} ({names}) VALUES ({marks}) {on_conflict}",
+            [tuple(row[column] for column in columns) for row in rows],
+        )
 
     async def rows_in(
         self, query: str, values: Sequence[str], more: dict[str, Any] | None = None
@@ -139,9 +139,9 @@ async def settlement(work: Callable[[SettlementConnection], Awaitable[T]]) -> T:
     and is cancelled then: LNbits stopping leaves no half state and no locked database. Whether it
     was committed is for the next tick to read, never to guess.
 
-    Another writer in the way is tried again a few times, so `work` must be repeatable: what it does
-    outside this connection may happen more than once. Raises DatabaseBusy (RETRY) when the other one
-    stays; nothing was changed then.
+    Another writer in the way is tried again a few times, so `work` must be repeatable: what it
+    does outside this connection may happen more than once. Raises DatabaseBusy (RETRY) when the
+    other one stays; nothing was changed then.
     """
     task = asyncio.ensure_future(_run_patiently(work))
     try:

@@ -10,7 +10,6 @@ from lnbits.decorators import parse_filters
 from starlette.requests import Request
 
 from .. import books, crud
-from ..adapters.ledger import client_account
 from ..models import CreateClient, Page, UpdateClient
 from ..services import clients
 from . import answers
@@ -33,17 +32,13 @@ async def get_clients(
 ) -> Page:
     """A page of clients, each with what remains per currency."""
     rows, total = await books.page(books.CLIENTS, filters)
-    accounts = {row["id"]: client_account(str(row["id"])) for row in rows}
-    balances = await books.balances_of(list(accounts.values()))
-    return Page(
-        data=[answers.client(row, balances[accounts[row["id"]]]) for row in rows], total=total
-    )
+    remaining = await clients.remaining_of([str(row["id"]) for row in rows])
+    return Page(data=[answers.client(row, remaining[str(row["id"])]) for row in rows], total=total)
 
 
 async def _answer(client_id: str) -> dict[str, Any]:
     row = await books.get_client(client_id)
-    account = client_account(client_id)
-    return answers.client(row, (await books.balances_of([account]))[account])
+    return answers.client(row, (await clients.remaining_of([client_id]))[client_id])
 
 
 @router.post("/clients", status_code=201, dependencies=[changes])

@@ -17,12 +17,14 @@ from fastapi.routing import APIRoute
 from lnbits.core.models.users import AccessTokenPayload, Account
 from lnbits.decorators import check_super_user, optional_acl_token_payload
 from loguru import logger
+from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import crud
 from ..errors import ApiTokenRefused, BadInput, Disposition, SatMachineError
 from ..services import idempotency
+from ..services.busy import busy_error
 
 KEY_MAX = 255  # the common limit for such keys; ours are kept for ever
 
@@ -40,6 +42,11 @@ class AnsweringRoute(APIRoute):
                 if exc.disposition is Disposition.HALT:
                     logger.critical(f"event=invariant_broken code={exc.code} {exc.message}")
                 return JSONResponse(exc.answer(), status_code=exc.http_status)
+            except DBAPIError as exc:
+                busy = busy_error(exc)
+                if busy is None:
+                    raise
+                return JSONResponse(busy.answer(), status_code=busy.http_status)
             except RequestValidationError as exc:
                 return JSONResponse(validation_answer(exc), status_code=422)
 

@@ -30,9 +30,7 @@ async def lnbits_transfers(world: World, count: int) -> list[float]:
             memo="benchmark",
             internal=True,
         )
-        await pay_invoice(
-            wallet_id=world.operator.source_wallet, payment_request=invoice.bolt11
-        )
+        await pay_invoice(wallet_id=world.operator.source_wallet, payment_request=invoice.bolt11)
         seconds.append(time.perf_counter() - started)
     await world.drain()
     return seconds

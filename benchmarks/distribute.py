@@ -16,14 +16,17 @@ HOURS_APART = 3  # each repetition's sales lie in hours of their own
 
 async def measure(world: World, repeat: int) -> list[dict[str, Any]]:
     """One result per case."""
-    return [
-        await case(world, sales, clients, repeat)
-        for sales, clients in CASES
-    ]
+    return [await case(world, sales, clients, repeat) for sales, clients in CASES]
 
 
 async def case(
-    world: World, sales: int, clients: int, repetitions: int, *, fresh: bool = True
+    world: World,
+    sales: int,
+    clients: int,
+    repetitions: int,
+    *,
+    fresh: bool = True,
+    sample_max: int = SAMPLE_MAX,
 ) -> dict[str, Any]:
     """Medians over the repetitions. LNbits' transfers are measured first, on an empty history,
     which is to their advantage; and once more at the end.
@@ -32,7 +35,7 @@ async def case(
     if fresh:
         await world.reset(clients)
         await prepare(world)
-    sample = min(transfers, SAMPLE_MAX)
+    sample = min(transfers, sample_max)
     await warm_up(world)
     baseline = await lnbits_transfers(world, sample)
     ticks: list[dict[str, float]] = []
@@ -41,7 +44,7 @@ async def case(
         tick, raw = await one(world, sales, number)
         ticks.append(tick)
         raws.append(raw)
-    afterwards = await lnbits_transfers(world, min(sample, 30))
+    afterwards = await lnbits_transfers(world, min(sample, 20))
     await world.prove()
     return summary(sales, clients, ticks, raws, baseline, afterwards)
 
@@ -88,9 +91,7 @@ def summary(
         "clients": clients,
         "transfers": transfers,
         "rows_written": int(raws[0]["rows"]),
-        "phases": {
-            name: spread([tick.get(name, 0.0) for tick in ticks]) for name in names
-        },
+        "phases": {name: spread([tick.get(name, 0.0) for tick in ticks]) for name in names},
         "per_transfer_ms": {
             "total": round(total * per_ms, 4),
             "settle": round(settle * per_ms, 4),

@@ -192,9 +192,7 @@ async def _explained_ms(world: World, query: str, from_us: int) -> float:
 
 
 async def _readable(world: World) -> list[Any]:
-    return await world.lamassu.fetch(
-        lamassu_queries.PROBE, list(lamassu_queries.ALLOWED_COLUMNS)
-    )
+    return await world.lamassu.fetch(lamassu_queries.PROBE, list(lamassu_queries.ALLOWED_COLUMNS))
 
 
 async def _memory() -> dict[str, float]:

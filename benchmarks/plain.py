@@ -9,10 +9,10 @@ from typing import Any
 
 import asyncpg
 from lnbits.core.db import db as core_db
-
 from satmachineadmin.crud import db as ext_db
 
 from .world import World
+
 
 class Plain:
     """Both databases by the same few calls."""
@@ -52,9 +52,7 @@ class Plain:
         """Rows carry the changed columns' values first, then the keys'."""
         marks = self.marks(len(changed) + len(keys))
         changes = ", ".join(f"{c} = {m}" for c, m in zip(changed, marks, strict=False))
-        where = " AND ".join(
-            f"{k} = {m}" for k, m in zip(keys, marks[len(changed) :], strict=True)
-        )
+        where = " AND ".join(f"{k} = {m}" for k, m in zip(keys, marks[len(changed) :], strict=True))
         await self.many(f"UPDATE {table} SET {changes} WHERE {where}", rows)
 
     async def unguard(self) -> None:

@@ -37,7 +37,7 @@ PARTS: dict[str, Callable[[World, int], Awaitable[Any]]] = {
 }
 
 
-async def run(given: argparse.Namespace) -> dict[str, Any]:
+async def run(given: argparse.Namespace) -> None:
     def say(text: str) -> None:
         os.write(given.said, f"{text}\n".encode())
 
@@ -46,12 +46,12 @@ async def run(given: argparse.Namespace) -> dict[str, Any]:
         say(f"    LNbits and Lamassu are up, load {os.getloadavg()[0]:.1f}")
         if given.profile:
             await profiling.measure(world, say)
-            return found
+            return
         for part in given.parts:
             started = time.perf_counter()
             found[part] = await PARTS[part](world, given.repeat)
+            given.result.write_text(json.dumps(found, indent=1))
             say(f"    {part}: {time.perf_counter() - started:.0f} s, load {os.getloadavg()[0]:.1f}")
-    return found
 
 
 def main() -> None:
@@ -64,10 +64,9 @@ def main() -> None:
     given = parser.parse_args()
     given.result = given.result.resolve()
     try:
-        found = asyncio.run(run(given))
+        asyncio.run(run(given))
     finally:
         ENVIRONMENT.remove()
-    given.result.write_text(json.dumps(found, indent=1))
 
 
 main()

@@ -12,10 +12,9 @@ from typing import Any
 
 from lnbits.core.db import db as core_db
 from pyinstrument import Profiler
+from satmachineadmin.crud import db as ext_db
 from sqlalchemy import event
 from support.environment import CHECKOUT
-
-from satmachineadmin.crud import db as ext_db
 
 from .baseline import prepare
 from .distribute import warm_up
@@ -88,9 +87,10 @@ def _say_statements(
     seconds: dict[str, float],
     phases: dict[str, float],
 ) -> None:
-    say(f"\n{sales} sales, {clients} clients: " + ", ".join(
-        f"{name} {value * 1000:.0f} ms" for name, value in phases.items()
-    ))
+    say(
+        f"\n{sales} sales, {clients} clients: "
+        + ", ".join(f"{name} {value * 1000:.0f} ms" for name, value in phases.items())
+    )
     say(f"{sum(count.values())} statements, {sum(seconds.values()) * 1000:.0f} ms inside them")
     for name in sorted(count, key=lambda name: -seconds[name])[:45]:
         each = seconds[name] * 1000 / count[name]

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 
-
 def render(results: dict[str, Any]) -> str:
     """All parts of all databases."""
     lines = [f"\n{results['at']}, {results['machine']}: read ratios, not milliseconds"]
     for database, found in results["databases"].items():
         if "distribute" in found:
-            lines += ["", f"{database}: poll and distribute (medians)", *_cases(found["distribute"])]
+            lines += [
+                "",
+                f"{database}: poll and distribute (medians)",
+                *_cases(found["distribute"]),
+            ]
         if "history" in found:
             lines += ["", f"{database}: the same with a history", *_history(found["history"])]
         if "empty" in found:

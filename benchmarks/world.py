@@ -17,18 +17,17 @@ from lnbits.core.services.notifications import notifications_queue
 from lnbits.core.services.users import create_user_account_no_ckeck
 from lnbits.settings import settings as lnbits_settings
 from lnbits.task_manager import task_manager
+from satmachineadmin import crud
+from satmachineadmin.adapters import marker
+from satmachineadmin.dev import sample_rows
+from satmachineadmin.dev.embedded_lamassu import EmbeddedLamassu
+from satmachineadmin.services import readiness
 from support.books import clear_books, remember_start
 from support.environment import Environment
 from support.lnbits_app import SUPERUSER, enabled_client, running_lnbits
 from support.operator import Operator
 from support.postgres import postgres
 from support.proof import prove
-
-from satmachineadmin import crud
-from satmachineadmin.adapters import marker
-from satmachineadmin.dev import sample_rows
-from satmachineadmin.dev.embedded_lamassu import EmbeddedLamassu
-from satmachineadmin.services import readiness
 
 # Nobody runs out of fiat during a benchmark.
 DEPOSIT_GTQ = "10000000"
@@ -58,7 +57,7 @@ class World:
             "DELETE FROM wallets WHERE name IN ('source', 'commission', 'client')"
         )
         await core_db.execute(
-            'DELETE FROM accounts WHERE id <> :id', {"id": lnbits_settings.super_user}
+            "DELETE FROM accounts WHERE id <> :id", {"id": lnbits_settings.super_user}
         )
         await self.lamassu.empty()
         marker.path().unlink(missing_ok=True)

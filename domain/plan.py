@@ -90,7 +90,8 @@ class Plan:
     shares: tuple[Share, ...]
     commission_state: CommissionState
     commission_problem: str | None
-    hash: str = field(default="")
+    facts: str = field(default="", repr=False)  # canonical JSON of input and outcome
+    hash: str = field(default="")  # SHA-256 of `facts`
 
     @property
     def confirmed_sats(self) -> int:
@@ -198,7 +199,8 @@ def make_plan(given: PlanInput) -> Plan:
     drawn_minor = sum(share.fiat_minor for share in shares)
     plan = Plan(given, outcome, drawn_minor, shares, state, problem)
     _prove(plan)
-    return replace(plan, hash=plan_hash(plan))
+    facts = canonical_json(plan_facts(plan))
+    return replace(plan, facts=facts, hash=_sha256(facts))
 
 
 def _divide(given: PlanInput, outcome: Split) -> list[tuple[Share, PoolClient]]:
@@ -277,8 +279,12 @@ def _prove(plan: Plan) -> None:
 
 
 def plan_hash(plan: Plan) -> str:
-    """SHA-256 over the canonical JSON of input and outcome."""
-    return hashlib.sha256(canonical_json(plan_facts(plan)).encode()).hexdigest()
+    """The hash recomputed from the plan's own fields, for whoever checks a stored one."""
+    return _sha256(canonical_json(plan_facts(plan)))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def plan_facts(plan: Plan) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from . import settle
 from .alerts import resolve_alerts
 from .announce import announce_settled
 from .gates import refuse_if_stopped
-from .intake import Intake, cash_out_row, insert_cash_out, store_rows
+from .intake import Intake, cash_out_row, insert_cash_outs, store_rows
 from .observe import META_CLOCK
 from .pool import read_books, read_plan_input
 from .readiness import require_ready
@@ -131,7 +131,7 @@ async def _admit(row: SourceRow, data: ProcessRequest, actor: str) -> str:
         )
         if known is None:
             fresh = cash_out_row(row, Verdict(CashOutState.HELD), intake.clock_difference_us)
-            await insert_cash_out(conn, {**fresh, "status": CashOutState.WATCHING.value})
+            await insert_cash_outs(conn, [{**fresh, "status": CashOutState.WATCHING.value}])
             cash_out_id = str(fresh["id"])
         else:
             cash_out_id = str(known["id"])

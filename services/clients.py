@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -81,6 +82,13 @@ async def update_client(client_id: str, data: UpdateClient, actor: str) -> Row:
 
     await settlement(work)
     return await books.get_client(client_id)
+
+
+async def remaining_of(client_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """Client -> what remains per currency, for at most a page of clients."""
+    accounts = {client_id: client_account(client_id) for client_id in client_ids}
+    balances = await books.balances_of(list(accounts.values()))
+    return {client_id: balances[account] for client_id, account in accounts.items()}
 
 
 async def client_balances(client_id: str) -> list[dict[str, Any]]:

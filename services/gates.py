@@ -32,9 +32,8 @@ async def refuse_if_stopped(conn: SettlementConnection, *, by_hand: bool) -> Non
     `by_hand`: one named cash-out or share that a person asked for. It may go on while automatic
     work is switched off (that is how work is resumed), but never while something is halted.
     """
-    for gate in GATES:
-        found = await crud.get_meta(gate, conn)
-        if found and not found.get("accepted"):
+    for found in (await crud.get_metas(GATES, conn)).values():
+        if not found.get("accepted"):
             raise NotReady(found["message"], hint=found["hint"])
     if by_hand:
         return
@@ -66,7 +65,7 @@ async def halt(error: SatMachineError) -> None:
 
 async def gate_states() -> dict[str, Any]:
     """The gates that are closed or were accepted, for the page."""
-    return {gate: state for gate in GATES if (state := await crud.get_meta(gate)) is not None}
+    return await crud.get_metas(GATES)
 
 
 async def open_gate(gate: str, reason: str, actor: str) -> None:

@@ -16,7 +16,7 @@ from uuid import uuid4
 from loguru import logger
 
 from .. import clock, crud
-from ..adapters.audit import record
+from ..adapters.audit import record, record_all
 from ..adapters.settlement import Row, SettlementConnection, settlement
 from ..domain.eligibility import SourceRow, Verdict, classify, read_sale
 from ..domain.states import HOLD_REASONS, CashOutState, HoldCode, SplitRule
@@ -71,7 +71,7 @@ async def store_rows(rows: Sequence[SourceRow], intake: Intake) -> None:
     async def work(conn: SettlementConnection) -> tuple[int, int]:
         rule = (await crud.get_settings(conn)).split_rule
         stored = await _stored(conn, [str(row["id"]) for row in rows])
-        new, changed = 0, 0
+        changed = 0
         fresh: list[dict[str, Any]] = []
         for row in rows:
             known = stored.get(str(row["id"]))
@@ -81,9 +81,8 @@ async def store_rows(rows: Sequence[SourceRow], intake: Intake) -> None:
             verdict = classify(row, rule)
             if verdict.state is not None and row.get("vanished") is None:
                 fresh.append(cash_out_row(row, verdict, intake.clock_difference_us))
-        for cash_out in fresh:
-            new += await insert_cash_out(conn, cash_out)
-        return new, changed
+        await insert_cash_outs(conn, fresh)
+        return len(fresh), changed
 
     new, changed = await settlement(work)
     intake.new_rows += new
@@ -125,28 +124,28 @@ def cash_out_row(row: SourceRow, verdict: Verdict, clock_difference_us: int) -> 
     }
 
 
-async def insert_cash_out(conn: SettlementConnection, cash_out: dict[str, Any]) -> int:
-    """Store a cash-out unless its id is stored; 1 when this call stored it."""
-    names = ", ".join(cash_out)
-    marks = ", ".join(f":{name}" for name in cash_out)
-    hit = await conn.changed(
-        f"INSERT INTO satoshimachine.lamassu_transactions ({names}) VALUES ({marks})"
-        " ON CONFLICT (lamassu_transaction_id) DO NOTHING",
-        cash_out,
+async def insert_cash_outs(conn: SettlementConnection, cash_outs: Sequence[dict[str, Any]]) -> None:
+    """Store cash-outs whose ids were not there a moment ago under the same lock."""
+    if not cash_outs:
+        return
+    await conn.insert_rows("satoshimachine.lamassu_transactions", cash_outs)
+    await record_all(
+        conn,
+        "cash_out_observed",
+        [
+            (
+                x["id"],
+                {"lamassu_transaction_id": x["lamassu_transaction_id"], "status": x["status"]},
+            )
+            for x in cash_outs
+        ],
+        now_us=cash_outs[0]["observed_us"],
     )
-    if hit:
+    for cash_out in cash_outs:
         lamassu_id, state = cash_out["lamassu_transaction_id"], cash_out["status"]
-        await record(
-            conn,
-            "cash_out_observed",
-            cash_out["id"],
-            {"lamassu_transaction_id": lamassu_id, "status": state},
-            now_us=cash_out["observed_us"],
-        )
-        if state == CashOutState.HELD.value:
+        if state == CashOutState.HELD.value and cash_out["hold_code"]:
             await alert_held(conn, cash_out["id"], lamassu_id, HoldCode(cash_out["hold_code"]))
         logger.info(f"event=cash_out_observed id={lamassu_id} status={state}")
-    return hit
 
 
 async def compare_row(

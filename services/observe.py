@@ -25,6 +25,7 @@ WINDOW_US = 30 * DAY_US
 FULL_COMPARISON_EVERY_US = 7 * DAY_US
 IDS_PER_QUERY = 500  # open rows older than the window, and rows that left an hour
 OPEN_ROWS_MAX = 5_000
+HOURS_PER_COMMIT = 50  # a kill makes the next poll read these again, nothing more
 
 META_LAST_SUCCESS = "last_successful_poll_us"
 META_LAST_FULL = "last_full_comparison_us"
@@ -71,10 +72,12 @@ async def observe(
     changed = [b for b in look.buckets if known.get(b.hour_us) != (b.rows, b.digest)]
     gone = sorted(set(known) - {b.hour_us for b in look.buckets})
     seen.hours_changed = len(changed) + len(gone)
-    for done, bucket in enumerate(changed):
-        await progress("reading", done, len(changed))
-        await _read_hour(source, bucket.hour_us, start_at_us, intake, seen)
-        await crud.store_hour(bucket.hour_us, bucket.rows, bucket.digest)
+    for start in range(0, len(changed), HOURS_PER_COMMIT):
+        part = changed[start : start + HOURS_PER_COMMIT]
+        for done, bucket in enumerate(part, start=start):
+            await progress("reading", done, len(changed))
+            await _read_hour(source, bucket.hour_us, start_at_us, intake, seen)
+        await crud.store_hours([(b.hour_us, b.rows, b.digest) for b in part])
     for hour_us in gone:
         await _check_ids(source, await _stored_ids(hour_us), intake, seen)
         await crud.forget_hour(hour_us)

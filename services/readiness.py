@@ -26,9 +26,11 @@ from ..adapters.settlement import (
 from ..adapters.wallet_rows import ID_PREFIX, write_legs
 from ..domain.plan import Leg, LegKind
 from ..errors import DatabaseBusy, DependencyMissing, InvariantViolation, NotReady, SatMachineError
+from ..legacy import unknown_shapes
 from ..migrations import SCHEMA_VERSION
 from ..models import Check
 from .gates import RESTORE, RESTORE_ACCEPTED, close_gate
+from .takeover import take_over
 
 SUPPORTED_FROM = (1, 6, 2)  # tested in CI
 SUPPORTED_BELOW = (1, 7)
@@ -80,6 +82,17 @@ async def check_all() -> list[Check]:
     return lines
 
 
+async def require_schema() -> None:
+    """Raise NotReady while the tables are not those this code was written for."""
+    global _schema_is_right
+    if not _schema_is_right:
+        await _schema()
+        _schema_is_right = True
+
+
+_schema_is_right = False
+
+
 def forget() -> None:
     """Check again at the next money work."""
     _lines.clear()
@@ -117,6 +130,12 @@ async def _schema() -> str:
         raise NotReady(
             f"The database is at version {number}, this extension at {SCHEMA_VERSION}",
             hint="Install the newer extension again.",
+        )
+    strange = await unknown_shapes(crud.db)
+    if strange:
+        raise NotReady(
+            f"Tables of an unknown extension are in the way: {', '.join(strange)}",
+            hint="They were left untouched. Move them out of the database, then restart LNbits.",
         )
     raise NotReady(
         f"The database is at version {number}, this extension needs {SCHEMA_VERSION}",
@@ -255,4 +274,6 @@ CHECKS: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
     ("trial_settlement", _trial),
     ("ledger_and_wallets", _wallets_agree),
     ("restored_backup", _restored),
+    # Last: its opening entries move the marker that the check before it reads.
+    ("earlier_books", take_over),
 )

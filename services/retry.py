@@ -142,11 +142,7 @@ async def cancel_share(share_id: str, reason: str, actor: str) -> Row:
     async def work(conn: SettlementConnection) -> Row:
         await refuse_if_stopped(conn, by_hand=True)
         share = await failed_share(conn, share_id)
-        sats, fiat, client_id = (
-            int(share["amount_sats"]),
-            int(share["fiat_minor"]),
-            share["client_id"],
-        )
+        sats, fiat = int(share["amount_sats"]), int(share["fiat_minor"])
         hit = await conn.changed(
             "UPDATE satoshimachine.dca_payments SET status = 'cancelled', error_message = :reason,"
             " updated_us = :now WHERE id = :id AND status = 'failed'",
@@ -162,24 +158,7 @@ async def cancel_share(share_id: str, reason: str, actor: str) -> Row:
         await ledger.post(
             conn,
             "share_cancelled",
-            [
-                Entry(
-                    ledger.owed_account(client_id),
-                    ledger.SAT,
-                    -sats,
-                    share["leg_key"],
-                    client_id,
-                ),
-                Entry(ledger.OPERATOR, ledger.SAT, sats, share["leg_key"]),
-                Entry(
-                    ledger.client_account(client_id),
-                    share["currency"],
-                    fiat,
-                    share["leg_key"],
-                    client_id,
-                ),
-                Entry(ledger.DISPENSED, share["currency"], -fiat, share["leg_key"]),
-            ],
+            _cancel_entries(share),
             now_us=now_us,
             cash_out_id=share["cash_out_id"],
         )
@@ -195,6 +174,18 @@ async def cancel_share(share_id: str, reason: str, actor: str) -> Row:
         return await _share(conn, share_id)
 
     return await settlement(work)
+
+
+def _cancel_entries(share: Row) -> list[Entry]:
+    """The sats go from owed to the operator, the fiat back to the client."""
+    key, client_id, currency = share["leg_key"], share["client_id"], share["currency"]
+    sats, fiat = int(share["amount_sats"]), int(share["fiat_minor"])
+    return [
+        Entry(ledger.owed_account(client_id), ledger.SAT, -sats, key, client_id),
+        Entry(ledger.OPERATOR, ledger.SAT, sats, key),
+        Entry(ledger.client_account(client_id), currency, fiat, key, client_id),
+        Entry(ledger.DISPENSED, currency, -fiat, key),
+    ]
 
 
 async def failed_share_ids(limit: int = RETRIES_PER_TICK_MAX) -> list[str]:

@@ -7,10 +7,14 @@ import secrets
 from .. import crud
 from ..adapters.settlement import SettlementConnection
 
+NAME = "installation_secret"
 SECRET_BYTES = 32
 
 
 async def installation_secret(conn: SettlementConnection) -> bytes:
     """Made inside the first settlement, the same from then on."""
-    await crud.add_meta("installation_secret", secrets.token_hex(SECRET_BYTES), conn)
-    return bytes.fromhex(await crud.get_meta("installation_secret", conn))
+    known = await crud.get_meta(NAME, conn)
+    if known is None:
+        known = secrets.token_hex(SECRET_BYTES)
+        await crud.add_meta(NAME, known, conn)
+    return bytes.fromhex(known)

@@ -30,11 +30,9 @@ from ..domain.plan import (
     LegKind,
     Plan,
     Share,
-    canonical_json,
     caps_minor,
     leg_key,
     make_plan,
-    plan_facts,
 )
 from ..domain.split import effective_commission
 from ..domain.states import (
@@ -325,7 +323,7 @@ def _cash_out_columns(cash_out: Row, plan: Plan, now_us: int) -> dict[str, Any]:
         "operator_remainder_sats": plan.operator_remainder_sats,
         "clients_count": len(plan.shares),
         "plan_hash": plan.hash,
-        "plan_json": canonical_json(plan_facts(plan)),
+        "plan_json": plan.facts,
         "processed_us": now_us,
     }
 

@@ -165,8 +165,8 @@ def _entries(account: Account, opening: Opening) -> list[Entry]:
     """
     client_id, currency = account
     client = client_account(client_id)
-    withdrawn = min(opening.withdrawn, opening.credited)
-    charged = min(opening.charged, opening.credited - withdrawn)
+    credited = max(0, opening.credited - opening.withdrawn)
+    charged = min(opening.charged, credited)
 
     def moved(source: str, target: str, minor: int) -> list[Entry]:
         return [
@@ -175,8 +175,7 @@ def _entries(account: Account, opening: Opening) -> list[Entry]:
         ]
 
     return [
-        *moved(DEPOSITS, client, opening.credited),
-        *moved(client, DEPOSITS, withdrawn),
+        *moved(DEPOSITS, client, credited),
         *moved(client, DISPENSED, charged),
         *moved(DEPOSITS, overpaid_account(client_id), opening.overpaid),
     ]

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "legacy": FACTS | {"adapters"},  # secrets of old rows are sealed
     "migrations": {"legacy"},
     "adapters": FACTS | {"adapters"},
-    "services": FACTS | {"adapters", "services", "migrations"},
+    "services": FACTS | {"adapters", "services", "migrations", "legacy"},
     "api": FACTS | {"services", "api", "transaction_processor"},
     "views": {"errors", "models", "services", "api"},
     "views_api": {"errors", "services", "api"},

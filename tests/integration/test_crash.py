@@ -31,7 +31,7 @@ async def _fresh_sale(operator: Operator, clients: int) -> str:
 def _die_at(monkeypatch: pytest.MonkeyPatch, number: int) -> list[int]:
     """Raise at the k-th statement of any settlement transaction."""
     seen = [0]
-    for name in ("execute", "insert_rows", "execute_many"):
+    for name in ("execute", "insert_rows"):
         original = getattr(SettlementConnection, name)
 
         async def counted(self: Any, *args: Any, _original: Any = original, **more: Any) -> Any:

@@ -23,7 +23,7 @@ from satmachineadmin.adapters.connection_test import STEP_NAMES, test_connection
 from satmachineadmin.adapters.lamassu_postgres import open_source
 from satmachineadmin.adapters.source_settings import SourceLimits
 from satmachineadmin.dev import sample_rows
-from satmachineadmin.services import connection, observe
+from satmachineadmin.services import connection, observe, settle
 from support.operator import Operator, ago
 from support.trouble import (
     block_outgoing,
@@ -214,7 +214,10 @@ class Fault:
 
 FAULTS: dict[str, Fault] = {
     "ssh_stopped": Fault(
-        ssh_stopped, errors.SourceUnreachable, "reaching the SSH server.*Connect call failed", "ssh_reached"
+        ssh_stopped,
+        errors.SourceUnreachable,
+        "reaching the SSH server.*Connect call failed",
+        "ssh_reached",
     ),
     "refused_port": Fault(
         reconfigured(ssh_port=free_port),
@@ -231,9 +234,7 @@ FAULTS: dict[str, Fault] = {
         "ssh_reached",
         asks_again=True,
     ),
-    "ssh_silent": Fault(
-        ssh_silent, errors.SourceTimeout, "No answer in time.*SSH", "ssh_reached"
-    ),
+    "ssh_silent": Fault(ssh_silent, errors.SourceTimeout, "No answer in time.*SSH", "ssh_reached"),
     "wrong_key": Fault(
         reconfigured(ssh_private_key=another_private_key),
         errors.SshLoginRefused,
@@ -296,9 +297,7 @@ FAULTS: dict[str, Fault] = {
         r"may not read cash_out_txs\(fiat\)",
         "grants",
     ),
-    "table_locked": Fault(
-        table_locked, errors.SourceBusy, "database is busy", "clock_difference"
-    ),
+    "table_locked": Fault(table_locked, errors.SourceBusy, "database is busy", "clock_difference"),
     "cut_in_mid_query": Fault(
         cut_in_mid_query,
         errors.SourceConnectionLost,
@@ -540,3 +539,35 @@ async def test_what_needs_a_person_is_not_tried_again(operator: Operator) -> Non
     await refused_poll(operator)
     polls = (await operator.api("GET", "polls"))["data"]
     assert [poll["error_code"] for poll in polls] == ["TUNNEL_REFUSED"]
+
+
+# ---- what nobody foresaw --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["settle", "look"])
+async def test_an_error_of_ours_is_told_like_any_other(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """design.md 8: the tick catches broadly. SAT-43, C-SAT-g: the feed is not `live` while nothing
+    is paid, and the sale is paid when the error is gone.
+    """
+    client = await operator.add_client()
+    row = sample_rows.sale()
+    await operator.lamassu.insert([row])
+
+    async def broken(*args: Any, **more: Any) -> Any:
+        raise ZeroDivisionError("only for this test")
+
+    with monkeypatch.context() as bug:
+        bug.setattr(
+            *((settle, "plan_for") if where == "settle" else (observe, "_read_hour")), broken
+        )
+        with suppress(Exception):
+            await transaction_processor.tick("timer")
+    newest = (await operator.api("GET", "polls"))["data"][0]
+    assert newest["result"] == "failed"
+    assert newest["error_message"]
+    assert (await operator.api("GET", "status"))["state"] == "failing"
+    assert await open_alerts(operator)
+    assert (await operator.poll())["transactions_processed"] == 1
+    assert (await operator.balances())[client] == markup_split(row)[0]

@@ -145,6 +145,7 @@ async def test_every_known_sale_counts_as_settled(taken_over: Scratch) -> None:
     assert cash_outs["sale-nobody"]["discount"] == "12.5"
     only = cash_outs["sale-b"]
     assert (only["total_sats"], only["clients_count"], only["crypto_atoms"]) == (1300, 1, None)
+    assert (only["fiat_minor"], only["fiat_code"]) == (1000, "GTQ")
     assert cash_outs["sale-c"]["total_sats"] == 0
 
 

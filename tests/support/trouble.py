@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from .lnbits_app import make_wallet
 from .operator import BASE, Operator
 
 NS_PER_S = 1_000_000_000
@@ -75,13 +76,15 @@ async def delete_wallet(wallet_id: str) -> None:
 
 
 async def share_wallet(wallet_id: str, kind: str = "lightning-shared") -> None:
-    """Make a wallet a shared one, or 'lightning' again."""
+    """Make a wallet a view of somebody else's, or 'lightning' again."""
     from lnbits.core.crud.wallets import clear_wallet_id_cache
     from lnbits.core.db import db
 
     clear_wallet_id_cache(wallet_id)
+    theirs = None if kind == "lightning" else await make_wallet("somebody else's")
     await db.execute(
-        "UPDATE wallets SET wallet_type = :kind WHERE id = :id", {"kind": kind, "id": wallet_id}
+        "UPDATE wallets SET wallet_type = :kind, shared_wallet_id = :theirs WHERE id = :id",
+        {"kind": kind, "theirs": theirs, "id": wallet_id},
     )
 
 

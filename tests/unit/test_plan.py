@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import fields, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -241,6 +242,23 @@ def test_make_plan_wallet_shared_by_two_clients_has_one_room() -> None:
     assert [share.state for share in plan.shares] == [ShareState.CONFIRMED, ShareState.FAILED]
 
 
+@pytest.mark.parametrize(
+    ("room_sats", "state"),
+    [
+        (None, ShareState.CONFIRMED),
+        (129_514, ShareState.CONFIRMED),  # exactly full
+        (129_513, ShareState.FAILED),
+        (0, ShareState.FAILED),
+    ],
+)
+def test_make_plan_share_fits_its_wallet_to_the_sat(
+    room_sats: int | None, state: ShareState
+) -> None:
+    plan = make_plan(sale(flow("a", 100_000, room_sats=room_sats)))
+    assert told(plan) == {"a": (100_000, 129_514)}
+    assert plan.shares[0].state is state
+
+
 def test_make_plan_commission_wallet_that_is_a_clients_has_one_room() -> None:
     who = flow("a", 200_000, wallet_id="commission", room_sats=260_000)
     plan = make_plan(sale(who, commission_room_sats=260_000))
@@ -413,7 +431,8 @@ def test_plan_same_input_same_plan(given_: PlanInput) -> None:
     one, other = make_plan(given_), make_plan(given_)
     assert one == other
     assert one.hash == plan_hash(one)
-    assert len(one.hash) == 64
+    assert one.facts == canonical_json(plan_facts(one))
+    assert one.hash == hashlib.sha256(one.facts.encode()).hexdigest()
 
 
 @given(plan_inputs())
@@ -457,8 +476,10 @@ def test_plan_funding_modes_differ_in_the_funding_leg_only(given_: PlanInput) ->
     credit = make_plan(replace(given_, funding_mode=FundingMode.CREDIT))
     prefunded = make_plan(replace(given_, funding_mode=FundingMode.PREFUNDED))
     assert credit.legs()[1:] == prefunded.legs()
-    assert credit.shares == prefunded.shares
-    assert replace(credit, given=prefunded.given, hash=prefunded.hash) == prefunded
+    for each in fields(Plan):
+        if each.name not in ("given", "facts", "hash"):
+            assert getattr(credit, each.name) == getattr(prefunded, each.name)
+    assert credit.hash != prefunded.hash
 
 
 @given(plan_inputs(), st.data())

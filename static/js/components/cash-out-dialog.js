@@ -62,7 +62,7 @@ satmComponent('satm-cash-out-dialog', {
         {
           label: t('fact.device'),
           copy: row.device_id ?? '',
-          value: short(row.device_id)
+          value: row.device_id ? short(row.device_id) : ''
         },
         {label: t('coin'), value: row.crypto_code},
         {label: t('fiat'), value: satmFormat.fiat(row.fiat, row.fiat_code)},
@@ -78,7 +78,12 @@ satmComponent('satm-cash-out-dialog', {
               })
             : null
         },
-        {label: t('fact.price'), value: row.raw_ticker_price ?? ''},
+        {
+          label: t('fact.price'),
+          value: row.raw_ticker_price
+            ? satmFormat.fiat(row.raw_ticker_price, row.fiat_code)
+            : ''
+        },
         {
           label: t('fact.commissionLeg'),
           kind: 'commission',
@@ -107,7 +112,7 @@ satmComponent('satm-cash-out-dialog', {
         {
           label: t('fact.plan'),
           copy: row.plan_hash ?? '',
-          value: short(row.plan_hash)
+          value: row.plan_hash ? short(row.plan_hash) : ''
         }
       ]
     },

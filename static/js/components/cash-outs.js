@@ -72,7 +72,8 @@ satmComponent('satm-cash-outs', {
         {
           name: 'clients',
           label: t('clients'),
-          field: row => (row.base_sats === null ? '–' : number(row.clients_count)),
+          field: row =>
+            row.base_sats === null ? '–' : number(row.clients_count),
           ...amount
         },
         {

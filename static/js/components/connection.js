@@ -45,7 +45,7 @@ satmComponent('satm-connection', {
       const us = this.status.clock_difference_us
       if (us === null) return ''
       return satmText.t(us < 0 ? 'clock.behind' : 'clock.ahead', {
-        s: (Math.abs(us) / 1e6).toFixed(1)
+        s: Math.round(Math.abs(us) / 1e5) / 10
       })
     },
     /** @returns {Fact[]} */

@@ -76,11 +76,10 @@ satmComponent('satm-process-dialog', {
     },
     /** @param {string} name */
     field(name) {
+      const asked = this.asks.includes(name) && !this.form[name]
+      const missing = name === 'reason' ? 'reason.missing' : 'process.missing'
       const wrong =
-        this.problem?.fields[name] ??
-        (this.asks.includes(name) && !this.form[name]
-          ? satmText.t('process.missing')
-          : '')
+        this.problem?.fields[name] ?? (asked ? satmText.t(missing) : '')
       return {
         label: satmText.t(`process.${name}`),
         hint: satmText.t(`process.${name}.hint`),

@@ -23,7 +23,7 @@ satmComponent('satm-readiness', {
     },
     summary() {
       const {t} = satmText
-      if (!this.status) return t('loading')
+      if (!this.status) return this.problem?.detail ?? t('loading')
       if (!this.lines.length) return t('readiness.notYet')
       if (!this.bad.length) return t('readiness.ok', {n: this.lines.length})
       return t('readiness.bad', {n: this.bad.length})

@@ -22,6 +22,7 @@ const satmTextsEn = {
   'yes': 'yes',
   'no': 'no',
   'reason': 'Reason',
+  'reason.missing': 'Say why',
   'reason.hint': 'It stays in the history',
   'clearAll': 'Clear all',
   'rowsPerPage': 'Rows per page',

@@ -22,6 +22,7 @@ const satmTextsEs = {
   'yes': 'sí',
   'no': 'no',
   'reason': 'Motivo',
+  'reason.missing': 'Diga por qué',
   'reason.hint': 'Queda en el historial',
   'clearAll': 'Quitar todo',
   'rowsPerPage': 'Filas por página',

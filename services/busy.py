@@ -1,0 +1,13 @@
+"""Another writer's lock, met outside a settlement, as the error it is."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError
+
+from ..adapters.settlement import is_busy
+from ..errors import DatabaseBusy
+
+
+def busy_error(exc: DBAPIError) -> DatabaseBusy | None:
+    """DatabaseBusy when that is what happened; None when it is something else."""
+    return DatabaseBusy("Another writer holds the database") if is_busy(exc) else None

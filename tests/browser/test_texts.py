@@ -1,0 +1,67 @@
+"""The dictionaries: same keys, same parameters, and no text that the page asks for is missing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SCRIPTS = CHECKOUT / "static" / "js"
+TEMPLATES = CHECKOUT / "templates"
+
+
+def texts(language: str) -> dict[str, str]:
+    file = SCRIPTS / "i18n" / f"{language}.js"
+    return dict(re.findall(r"^  '([^']+)': '(.*)',?$", file.read_text(), re.MULTILINE))
+
+
+def test_english_and_spanish_have_the_same_keys_and_parameters() -> None:
+    english, spanish = texts("en"), texts("es")
+    assert list(english) == list(spanish)
+    for key, text in english.items():
+        parameters = re.compile(r"\{\w+\}")
+        assert set(parameters.findall(text)) == set(parameters.findall(spanish[key])), key
+
+
+def test_every_text_that_is_asked_for_exists() -> None:
+    english = texts("en")
+    asked = re.compile(r"\b(?:t|told)\(\s*'([\w.]+)'\s*[,)]")
+    for path in (*TEMPLATES.rglob("*.html"), *SCRIPTS.rglob("*.js")):
+        for key in asked.findall(path.read_text()):
+            assert key in english, f"{path.name} asks for '{key}'"
+
+
+def test_every_state_and_reason_has_a_word() -> None:
+    from satmachineadmin.domain.states import (
+        CashOutState,
+        CommissionState,
+        HoldCode,
+        ShareState,
+    )
+
+    english = texts("en")
+    words = (SCRIPTS / "words.js").read_text()
+    kinds = {"cashOut": CashOutState, "share": ShareState, "commission": CommissionState}
+    for kind, states in kinds.items():
+        for state in states:
+            assert f"{kind}.{state.value}" in english
+            assert re.search(rf"\b{state.value}: \{{icon", words), state
+    for code in HoldCode:
+        assert f"hold.{code.value}" in english
+
+
+def test_nothing_of_the_server_becomes_markup() -> None:
+    for path in (*TEMPLATES.rglob("*.html"), *SCRIPTS.rglob("*.js")):
+        text = path.read_text()
+        assert "v-html" not in text, path.name
+        assert not re.search(r"\bhtml:\s*true", text), path.name
+        assert "innerHTML" not in text, path.name
+
+
+def test_every_icon_only_button_says_what_it_does() -> None:
+    for path in TEMPLATES.rglob("*.html"):
+        for button in re.findall(r"<q-btn\b.*?</q-btn\s*>", path.read_text(), re.DOTALL):
+            opening = button.split(">")[0]
+            if ":label=" not in button:
+                assert ":aria-label=" in button, f"{path.name}: {opening}"
+                assert "<q-tooltip" in button, f"{path.name}: {opening}"
