@@ -29,6 +29,7 @@ tick catches broadly; everything else raises one of these and lets it travel.
     ├── FundingUnusable             HOLD   the source wallet is gone or is no plain lightning wallet
     ├── FundingShort                HOLD   prefunded wallet has less than the settlement needs
     ├── OutgoingBlocked             HOLD   LNbits is in incoming-only mode
+    ├── StillFailed                 HOLD   a retried wallet still cannot take its sats
     ├── DatabaseBusy                RETRY  another writer holds LNbits' or our database
     ├── PollRunning                 RETRY  another poll holds the lease
     ├── InvariantViolation          HALT   a sum, a constraint or a proof does not hold

@@ -99,14 +99,10 @@ async def post(
             {
                 "seq": seq,
                 "posting": posting,
-                "account": entry.account,
-                "unit": entry.unit,
-                "amount": entry.amount,
+                **vars(entry),
                 "balance_before": before,
                 "balance_after": after,
                 "cash_out_id": cash_out_id,
-                "client_id": entry.client_id,
-                "reference": entry.reference,
                 "created_us": now_us,
             }
         )

@@ -70,7 +70,8 @@ def parse_instant_us(value: str | None) -> int | None:
         moment = datetime.fromisoformat(f"{value}+00:00")
     except ValueError:
         return None
-    return instant_us(moment)
+    # A day before and after it exists: local_day looks at both ends of a local day.
+    return instant_us(moment) if 1 < moment.year < 9999 else None
 
 
 def read_sale(row: SourceRow) -> Sale:
@@ -147,6 +148,8 @@ def settle_problem(row: SourceRow, rule: SplitRule, stated: Stated | None) -> Ho
         return amounts
     if sale.fiat_code not in CURRENCY_EXPONENT:
         return HoldCode.CURRENCY_UNKNOWN
+    if stated.fiat_minor is not None and stated.fiat_minor <= 0:
+        return HoldCode.FIAT_ZERO
     if not (stated.fiat_is_wrong and stated.fiat_minor is not None):
         problem = _fiat_problem(row, sale)
         if problem:

@@ -74,20 +74,25 @@ CASH_OUT_MOVES: dict[CashOutState, frozenset[CashOutState]] = {
     CashOutState.PENDING: frozenset(
         {
             CashOutState.PROCESSING,
+            CashOutState.FAILED,
             CashOutState.HELD,
             CashOutState.WATCHING,
             CashOutState.SKIPPED,
         }
     ),
-    CashOutState.PROCESSING: frozenset(
-        {CashOutState.COMPLETED, CashOutState.HELD, CashOutState.FAILED}
-    ),
+    CashOutState.PROCESSING: frozenset({CashOutState.COMPLETED, CashOutState.HELD}),
     CashOutState.FAILED: frozenset({CashOutState.PENDING, CashOutState.SKIPPED}),
     CashOutState.COMPLETED: frozenset(),
     CashOutState.SKIPPED: frozenset(),
 }
 
 OPEN_STATES = (CashOutState.PENDING, CashOutState.WATCHING, CashOutState.HELD)
+
+
+def states_before(state: str) -> str:
+    """The states from which a cash-out may move to `state`, as an SQL list for a guarded UPDATE."""
+    before = (old.value for old, new in CASH_OUT_MOVES.items() if CashOutState(state) in new)
+    return ", ".join(f"'{value}'" for value in sorted(before))
 
 
 class HoldCode(str, Enum):

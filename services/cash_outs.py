@@ -21,7 +21,7 @@ from ..domain.eligibility import (
 )
 from ..domain.money import CURRENCY_EXPONENT, minor_from_whole
 from ..domain.plan import Plan, make_plan
-from ..domain.states import HOLD_REASONS, CashOutState, HoldCode
+from ..domain.states import HOLD_REASONS, CashOutState, HoldCode, states_before
 from ..errors import BadInput, NotConfigured, NotFound, StateConflict
 from ..models import ProcessRequest
 from . import settle
@@ -229,7 +229,7 @@ async def _make_pending(
     hit = await conn.changed(
         "UPDATE satoshimachine.lamassu_transactions SET status = 'pending', hold_code = NULL,"
         " operator_reason = :reason, operator_by = :actor, operator_facts = :facts"
-        " WHERE id = :id AND status IN ('pending', 'watching', 'held', 'failed')",
+        f" WHERE id = :id AND status IN ('pending', {states_before('pending')})",
         {"reason": data.reason, "actor": actor, "facts": facts, "id": cash_out_id},
     )
     if hit != 1:
@@ -253,7 +253,7 @@ async def skip(cash_out_id: str, reason: str, actor: str) -> Row:
         hit = await conn.changed(
             "UPDATE satoshimachine.lamassu_transactions SET status = 'skipped',"
             " operator_reason = :reason, operator_by = :actor, error_message = NULL"
-            " WHERE id = :id AND status IN ('pending', 'watching', 'held', 'failed')",
+            f" WHERE id = :id AND status IN ({states_before('skipped')})",
             {"reason": reason, "actor": actor, "id": cash_out_id},
         )
         if hit != 1:

@@ -19,7 +19,7 @@ from .. import clock, crud
 from ..adapters.audit import record, record_all
 from ..adapters.settlement import Row, SettlementConnection, settlement
 from ..domain.eligibility import SourceRow, Verdict, classify, read_sale
-from ..domain.states import HOLD_REASONS, CashOutState, HoldCode, SplitRule
+from ..domain.states import HOLD_REASONS, OPEN_STATES, CashOutState, HoldCode, SplitRule
 from .alerts import raise_alert, resolve_alerts
 from .settle import alert_held
 
@@ -51,7 +51,6 @@ AMOUNTS = (
     "raw_ticker_price",
     "created",
 )
-OPEN = (CashOutState.PENDING.value, CashOutState.WATCHING.value, CashOutState.HELD.value)
 
 
 @dataclass
@@ -160,7 +159,7 @@ async def compare_row(
             await _change_taken_back(conn, known)
             return 1
         return 0
-    if known["status"] not in OPEN:
+    if CashOutState(known["status"]) not in OPEN_STATES:
         return await _record_change(conn, known, row)
     return await _reclassify(conn, known, before, row, rule)
 

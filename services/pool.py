@@ -64,7 +64,8 @@ async def read_plan_input(
     """Everything the plan depends on, at this moment of this transaction."""
     said = stated or Stated()
     sale = read_sale(json.loads(cash_out["source_row"]))
-    fiat_minor = said.fiat_minor if said.fiat_is_wrong else sale.fiat_minor
+    wrong = said.fiat_is_wrong and said.fiat_minor is not None
+    fiat_minor = said.fiat_minor if wrong else sale.fiat_minor
     rate, discount = said.commission_rate, said.discount_percent
     ensure(fiat_minor is not None and sale.total_sats is not None, "an unreadable sale is pending")
     source_id = books.config.source_wallet_id or ""
@@ -156,9 +157,10 @@ def daily_limit_minor(whole: Any, currency: str) -> int | None:
 
     The column holds whole units as the companion writes them, a number of any kind.
     """
-    if whole is None:
+    try:
+        limit = Fraction(str(whole)) * 10 ** CURRENCY_EXPONENT[currency]
+    except ValueError:  # NULL, NaN or infinity: not a limit
         return None
-    limit = Fraction(str(whole)) * 10 ** CURRENCY_EXPONENT[currency]
     return int(limit) if limit > 0 else None
 
 

@@ -41,6 +41,7 @@ from ..domain.states import (
     CommissionState,
     HoldCode,
     ShareState,
+    states_before,
 )
 from ..errors import StateConflict, ensure
 from .alerts import raise_alert, resolve_alerts
@@ -362,7 +363,7 @@ async def mark_failed(cash_out_id: str, message: str) -> None:
     async def work(conn: SettlementConnection) -> None:
         hit = await conn.changed(
             "UPDATE satoshimachine.lamassu_transactions SET status = 'failed',"
-            " error_message = :message WHERE id = :id AND status = 'pending'",
+            f" error_message = :message WHERE id = :id AND status IN ({states_before('failed')})",
             {"id": cash_out_id, "message": message},
         )
         if hit:

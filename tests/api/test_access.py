@@ -14,11 +14,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from satmachineadmin.dev import sample_rows
 from support.lnbits_app import PASSWORD, browser, enabled_client, make_account
 from support.machine import PAGE, PUBLIC, our_routes, picture
 from support.operator import BASE, LONG_AGO, Operator
-
-from satmachineadmin.dev import sample_rows
 
 API_PREFIX = "/satmachineadmin/api/v1"
 ROUTES = """
@@ -197,7 +196,7 @@ async def test_client_limits_need_no_login(anonymous: httpx.AsyncClient) -> None
         assert (await anonymous.request(method, PUBLIC[1])).status_code == 405
 
 
-# -- scoped API tokens -----------------------------------------------------------------------
+# -- scoped API tokens ----------------------------------------
 
 
 @asynccontextmanager
@@ -305,7 +304,7 @@ async def test_the_api_token_of_somebody_else_is_refused(
     assert set(found.values()) == {403}
 
 
-# -- reading changes nothing -------------------------------------------------------------------
+# -- reading changes nothing ----------------------------------------
 
 
 async def test_no_get_changes_anything(lnbits_app: FastAPI, operator: Operator) -> None:

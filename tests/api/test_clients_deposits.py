@@ -15,11 +15,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from satmachineadmin.dev import sample_rows
 from support.lnbits_app import make_account, make_wallet
 from support.machine import change, fetch, picture
 from support.operator import BASE, Operator
-
-from satmachineadmin.dev import sample_rows
 
 
 async def refused(
@@ -44,7 +43,7 @@ async def refused(
     return said
 
 
-# -- clients -----------------------------------------------------------------------------------------
+# -- clients ----------------------------------------
 
 
 async def test_a_client_is_added_and_shown(operator: Operator) -> None:
@@ -183,7 +182,9 @@ async def test_another_users_wallet_is_refused_in_a_change(operator: Operator) -
     await refused(operator, "PUT", f"clients/{client}", {"wallet_id": other})
 
 
-@pytest.mark.parametrize("some_id", ["nosuchid", "'; DROP TABLE dca_clients; --", "%25", "%F0%9F%98%80"])
+@pytest.mark.parametrize(
+    "some_id", ["nosuchid", "'; DROP TABLE dca_clients; --", "%25", "%F0%9F%98%80"]
+)
 async def test_an_unknown_client_is_not_found(operator: Operator, some_id: str) -> None:
     for method, path in (
         ("GET", ""),
@@ -206,11 +207,13 @@ async def test_balances_are_kept_apart_by_currency(operator: Operator) -> None:
     answer = await operator.api("GET", f"clients/{client}/balance")
     assert answer["currency"] == "GTQ"
     assert (answer["total_deposits"], answer["remaining_balance"]) == (112.75, 112.75)
-    found = {b["currency"]: (b["remaining_minor"], b["remaining_balance"]) for b in answer["balances"]}
+    found = {
+        b["currency"]: (b["remaining_minor"], b["remaining_balance"]) for b in answer["balances"]
+    }
     assert found == {"GTQ": (11_275, "112.75"), "JPY": (500, "500"), "USD": (700, "7.00")}
 
 
-# -- the companion extension ---------------------------------------------------------------------------
+# -- the companion extension ----------------------------------------
 
 
 async def companion_inserts(mode: str = "flow", limit: float | None = None) -> tuple[str, str]:
@@ -257,7 +260,14 @@ async def test_the_companions_client_shows_up_and_is_paid(operator: Operator) ->
 
 @pytest.mark.parametrize(
     ("mode", "limit"),
-    [("nonsense", None), ("", None), ("FLOW", None), ("fixed", -5.0), ("fixed", None), ("fixed", 0.0)],
+    [
+        ("nonsense", None),
+        ("", None),
+        ("FLOW", None),
+        ("fixed", -5.0),
+        ("fixed", None),
+        ("fixed", 0.0),
+    ],
 )
 async def test_what_the_companion_may_write_is_shown_and_paused(
     operator: Operator, mode: str, limit: float | None
@@ -285,7 +295,11 @@ async def test_the_companion_reads_whole_units(operator: Operator) -> None:
     assert (deposit["amount"], deposit["amount_minor"]) == (12.75, 1_275)
     assert (deposit["currency"], deposit["status"]) == ("GTQ", "confirmed")
     (payment,) = await fetch("SELECT * FROM satoshimachine.dca_payments")
-    assert (payment["amount_fiat"], payment["fiat_minor"], payment["status"]) == (5, 500, "confirmed")
+    assert (payment["amount_fiat"], payment["fiat_minor"], payment["status"]) == (
+        5,
+        500,
+        "confirmed",
+    )
     assert payment["transaction_type"] == "flow"
     assert deposit["amount"] - payment["amount_fiat"] == 7.75
     assert await operator.remaining_minor(client) == 775
@@ -301,7 +315,7 @@ async def test_the_client_limits_are_exactly_these(
     assert second.json() == {"max_daily_limit_gtq": 750, "currency": "USD"}
 
 
-# -- deposits -----------------------------------------------------------------------------------------
+# -- deposits ----------------------------------------
 
 
 BAD_AMOUNTS: list[tuple[str, bytes]] = [
@@ -504,7 +518,7 @@ async def test_an_unknown_deposit_is_not_found(operator: Operator) -> None:
         )
 
 
-# -- once per key --------------------------------------------------------------------------------------
+# -- once per key ----------------------------------------
 
 
 async def test_the_same_key_answers_the_first_answer(operator: Operator) -> None:
@@ -514,9 +528,7 @@ async def test_the_same_key_answers_the_first_answer(operator: Operator) -> None
     again = await operator.http.post(f"{BASE}/deposits", json=body, headers=key)
     assert (first.status_code, first.json()) == (again.status_code, again.json())
     assert (await operator.api("GET", "deposits"))["total"] == 1
-    other = await operator.http.post(
-        f"{BASE}/deposits", json={**body, "amount": "6"}, headers=key
-    )
+    other = await operator.http.post(f"{BASE}/deposits", json={**body, "amount": "6"}, headers=key)
     assert (other.status_code, other.json()["code"]) == (409, "IDEMPOTENCY_CONFLICT")
     assert other.json()["hint"]
     elsewhere = await operator.http.post(f"{BASE}/manual-poll", headers=key)
@@ -578,7 +590,11 @@ async def test_every_route_that_moves_money_knows_keys(operator: Operator) -> No
     rows = [sample_rows.sale(), sample_rows.sale(), sample_rows.partly_dispensed()]
     requests: list[tuple[str, str, dict[str, Any] | None]] = [
         ("POST", "clients", {"user_id": user_id, "wallet_id": wallet_id}),
-        ("PUT", f"deposits/{deposit}/status", {"status": "confirmed", "effective_at": "2026-01-01T00:00:00Z"}),
+        (
+            "PUT",
+            f"deposits/{deposit}/status",
+            {"status": "confirmed", "effective_at": "2026-01-01T00:00:00Z"},
+        ),
         ("POST", f"process-transaction/{rows[0]['id']}", None),
         ("POST", "manual-poll", None),
         ("POST", f"transactions/{rows[2]['id']}/skip", {"reason": "tested"}),

@@ -1,4 +1,4 @@
-"""Connection and settings are checked when they are saved; a refusal stores nothing (SAT-59, 67)."""
+"""Connection and settings are checked when saved; a refusal stores nothing (SAT-59, SAT-67)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from uuid import uuid4
 import asyncssh
 import httpx
 import pytest
+from satmachineadmin.dev import sample_rows
 from support.lnbits_app import make_account, make_wallet
 from support.machine import change, fetch, picture
 from support.operator import BASE, LONG_AGO, Operator
-
-from satmachineadmin.dev import sample_rows
 
 # No host name, no address: what the earlier extension stored, or ran (peer.md h).
 BAD_HOSTS = [
@@ -186,7 +185,7 @@ async def test_what_is_no_object_is_refused(operator: Operator, content: bytes) 
     assert await picture() == before
 
 
-# -- keys ----------------------------------------------------------------------------------------
+# -- keys ----------------------------------------
 
 
 def new_key(passphrase: str | None = None) -> str:
@@ -229,7 +228,7 @@ async def test_a_tunnel_needs_host_and_user(operator: Operator, missing: str) ->
     await refused(operator, body)
 
 
-# -- wallets ---------------------------------------------------------------------------------------
+# -- wallets ----------------------------------------
 
 
 @pytest.mark.parametrize("field", ["source_wallet_id", "commission_wallet_id"])
@@ -267,7 +266,7 @@ async def test_no_commission_wallet_is_fine(operator: Operator) -> None:
     assert (await operator.api("POST", "config", json=body))["commission_wallet_id"] is None
 
 
-# -- settings ----------------------------------------------------------------------------------------
+# -- settings ----------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -336,9 +335,7 @@ async def test_a_very_early_start_point_is_taken_or_refused(
 
 async def test_a_start_point_far_ahead_can_be_previewed_or_is_refused(operator: Operator) -> None:
     for moment in ("9999-12-31T23:59:59Z", "2999-01-01T00:00:00-12:00", "2026-01-01T00:00:00"):
-        answer = await operator.http.get(
-            f"{BASE}/start-point/preview", params={"start_at": moment}
-        )
+        answer = await operator.http.get(f"{BASE}/start-point/preview", params={"start_at": moment})
         assert answer.status_code in (200, 422), answer.text
 
 
@@ -351,7 +348,7 @@ async def test_settings_not_given_stay(operator: Operator) -> None:
     assert await operator.api("GET", "settings") == after
 
 
-# -- start point and switch --------------------------------------------------------------------------
+# -- start point and switch ----------------------------------------
 
 
 async def test_the_start_point_is_a_day_before_the_first_save(

@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.machine import change
+from satmachineadmin.dev import sample_rows
+from support.machine import change, patient
 from support.operator import BASE, Operator, ago
 
-from satmachineadmin.dev import sample_rows
-
 LISTS = ["clients", "deposits", "transactions", "polls"]
-NAMES = ["Ana", "Béla", "100 % cash", "a<b", "<b>bold</b>", "under_score", "O'Hara; --", "back\\slash"]
+NAMES = [
+    "Ana",
+    "Béla",
+    "100 % cash",
+    "a<b",
+    "<b>bold</b>",
+    "under_score",
+    "O'Hara; --",
+    "back\\slash",
+]
 
 
 async def page(operator: Operator, path: str, **params: Any) -> dict[str, Any]:
@@ -22,9 +30,8 @@ async def page(operator: Operator, path: str, **params: Any) -> dict[str, Any]:
 
 async def seed_clients(names: list[str]) -> None:
     """Clients by SQL, as the companion adds them; quicker than accounts with passwords."""
-    from sqlalchemy.sql import text
-
     from satmachineadmin.crud import db
+    from sqlalchemy.sql import text
 
     async with db.connect() as conn:
         # Past LNbits' execute, which strips markup: ours does not.
@@ -72,7 +79,6 @@ async def test_pages_follow_each_other(operator: Operator, sold: list[dict[str, 
     assert parts == whole["data"]
 
 
-@pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize(
     ("params", "shown"),
     [
@@ -87,23 +93,19 @@ async def test_pages_follow_each_other(operator: Operator, sold: list[dict[str, 
     ],
 )
 async def test_any_limit_and_offset_are_answered(
-    operator: Operator, path: str, params: dict[str, int], shown: int | None
+    operator: Operator, params: dict[str, int], shown: int | None
 ) -> None:
     """Past the end a list still says how long it is."""
-    client = await operator.add_client("10")
+    await operator.add_client("10")
+    await operator.lamassu.insert([sample_rows.sale()])
     await operator.poll()
-    sale = sample_rows.sale()
-    await operator.lamassu.insert([sale])
-    await operator.poll()
-    total = (await page(operator, path))["total"]
-    assert total
-    answer = await operator.http.get(f"{BASE}/{path}", params=params)
-    assert answer.status_code in (200, 422), answer.text
-    if answer.status_code == 200:
-        assert answer.json()["total"] == total
-        if shown is not None:
-            assert len(answer.json()["data"]) == shown
-    assert client
+    async with patient(operator.http) as http:
+        for path in LISTS:
+            answer = await http.get(f"{BASE}/{path}", params=params)
+            assert answer.status_code in (200, 422), f"{path}: {answer.text}"
+            if answer.status_code == 200:
+                assert answer.json()["total"] == 1
+                assert shown is None or len(answer.json()["data"]) == shown
 
 
 async def test_no_page_has_more_than_a_thousand(operator: Operator) -> None:
@@ -122,7 +124,7 @@ async def test_a_limit_that_is_no_number_is_refused(operator: Operator, limit: s
     assert "<b>" not in answer["detail"]
 
 
-# -- order ---------------------------------------------------------------------------------------------
+# -- order ----------------------------------------
 
 
 async def test_newest_first_unless_asked(operator: Operator, sold: list[dict[str, Any]]) -> None:
@@ -142,7 +144,14 @@ async def test_newest_first_unless_asked(operator: Operator, sold: list[dict[str
     [
         (
             "transactions",
-            ["confirmed_at_us", "processed_us", "observed_us", "status", "total_sats", "fiat_minor"],
+            [
+                "confirmed_at_us",
+                "processed_us",
+                "observed_us",
+                "status",
+                "total_sats",
+                "fiat_minor",
+            ],
         ),
         ("deposits", ["created_at", "amount_minor", "status", "effective_us"]),
         ("clients", ["username", "created_at", "status", "dca_mode"]),
@@ -168,7 +177,7 @@ async def test_an_unknown_order_is_refused(operator: Operator, sortby: str) -> N
     assert wrong.status_code in (400, 422)
 
 
-# -- filters ---------------------------------------------------------------------------------------------
+# -- filters ----------------------------------------
 
 
 async def test_filters(operator: Operator, sold: list[dict[str, Any]]) -> None:
@@ -193,7 +202,6 @@ async def test_filters(operator: Operator, sold: list[dict[str, Any]]) -> None:
     assert await ids(search=sold[2]["id"][:18].upper()) == {sold[2]["id"]}
 
 
-@pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize(
     "params",
     [
@@ -208,46 +216,40 @@ async def test_filters(operator: Operator, sold: list[dict[str, Any]]) -> None:
         {"started_us[gt]": "abc"},
     ],
 )
-async def test_odd_filters_never_crash(
-    operator: Operator, path: str, params: dict[str, str]
-) -> None:
-    answer = await operator.http.get(f"{BASE}/{path}", params=params)
-    assert answer.status_code in (200, 400, 422), answer.text
+async def test_odd_filters_never_crash(operator: Operator, params: dict[str, str]) -> None:
+    async with patient(operator.http) as http:
+        for path in LISTS:
+            answer = await http.get(f"{BASE}/{path}", params=params)
+            assert answer.status_code in (200, 400, 422), f"{path}: {answer.text}"
 
 
-@pytest.mark.parametrize(
-    ("path", "field"),
-    [
-        ("transactions", "total_sats[gt]"),
-        ("deposits", "amount_minor"),
-        ("polls", "started_us[lt]"),
-    ],
-)
-async def test_a_number_beyond_64_bits_in_a_filter_never_crashes(
-    operator: Operator, path: str, field: str
-) -> None:
-    answer = await operator.http.get(f"{BASE}/{path}", params={field: str(10**30)})
-    assert answer.status_code in (200, 400, 422), answer.text
+async def test_a_number_beyond_64_bits_in_a_filter_never_crashes(operator: Operator) -> None:
+    async with patient(operator.http) as http:
+        for where in ("transactions?total_sats[gt]", "deposits?amount_minor", "polls?started_us"):
+            answer = await http.get(f"{BASE}/{where}={10**30}")
+            assert answer.status_code in (200, 400, 422), f"{where}: {answer.text}"
 
 
 @pytest.mark.parametrize("path", ["clients", "deposits"])
 async def test_a_filter_by_creation_time(operator: Operator, path: str) -> None:
     """Both databases understand the same instant."""
     await operator.add_client("10")
-    for moment, total in (("2020-01-01T00:00:00Z", 1), ("2999-01-01T00:00:00Z", 0)):
-        answer = await operator.http.get(f"{BASE}/{path}", params={"created_at[ge]": moment})
-        assert answer.status_code == 200, answer.text
-        assert answer.json()["total"] == total
+    async with patient(operator.http) as http:
+        for moment, total in (("2020-01-01T00:00:00Z", 1), ("2999-01-01T00:00:00Z", 0)):
+            answer = await http.get(f"{BASE}/{path}", params={"created_at[ge]": moment})
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["total"] == total
 
 
 @pytest.mark.parametrize("where", ["clients?search=a%00b", "clients/%00", "deposits?status=%00"])
 async def test_a_zero_byte_never_crashes(operator: Operator, where: str) -> None:
     """PostgreSQL takes no such text; that is no reason for a 500."""
-    answer = await operator.http.get(f"{BASE}/{where}")
+    async with patient(operator.http) as http:
+        answer = await http.get(f"{BASE}/{where}")
     assert answer.status_code in (200, 400, 404, 422), answer.text
 
 
-# -- search ------------------------------------------------------------------------------------------------
+# -- search ----------------------------------------
 
 
 async def test_search_finds_every_name(operator: Operator) -> None:
@@ -255,10 +257,8 @@ async def test_search_finds_every_name(operator: Operator) -> None:
     for name in NAMES:
         found = await page(operator, "clients", search=name)
         assert name in [x["username"] for x in found["data"]], name
-    assert [x["username"] for x in (await page(operator, "clients", search="<"))["data"]].sort() == [
-        "<b>bold</b>",
-        "a<b",
-    ].sort()
+    less = await page(operator, "clients", search="<")
+    assert sorted(x["username"] for x in less["data"]) == ["<b>bold</b>", "a<b"]
     assert (await page(operator, "clients", search="aNA"))["total"] == 1
     assert (await page(operator, "clients", search="nobody at all"))["total"] == 0
     assert (await page(operator, "clients", search=""))["total"] == len(NAMES)
@@ -277,7 +277,7 @@ async def test_an_id_with_markup_is_another_id(operator: Operator) -> None:
     await operator.api("GET", f"clients/%3Cb%3E{client}", expect=404)
 
 
-# -- poisonous rows ------------------------------------------------------------------------------------------
+# -- poisonous rows ----------------------------------------
 
 
 @pytest.mark.parametrize("column", ["fiat", "crypto_atoms", "commission_percentage"])
@@ -285,17 +285,18 @@ async def test_a_number_that_is_none_does_not_hide_the_list(
     operator: Operator, column: str
 ) -> None:
     """PostgreSQL's numeric knows NaN, JSON does not: the row is held and shown (design.md 3.1)."""
-    good, bad = sample_rows.sale(), sample_rows.sale(**{})
+    good, bad = sample_rows.sale(), sample_rows.sale()
     bad[column] = "NaN"
     await operator.add_client()
     await operator.lamassu.insert([good, bad])
     await operator.poll()
-    answer = await operator.http.get(f"{BASE}/transactions")
-    assert answer.status_code == 200, answer.text
-    states = {x["lamassu_transaction_id"]: x["status"] for x in answer.json()["data"]}
-    assert states == {good["id"]: "completed", bad["id"]: "held"}
-    one = await operator.http.get(f"{BASE}/transactions/{bad['id']}")
-    assert one.status_code == 200, one.text
+    async with patient(operator.http) as http:
+        answer = await http.get(f"{BASE}/transactions")
+        assert answer.status_code == 200, answer.text
+        states = {x["lamassu_transaction_id"]: x["status"] for x in answer.json()["data"]}
+        assert states == {good["id"]: "completed", bad["id"]: "held"}
+        one = await http.get(f"{BASE}/transactions/{bad['id']}")
+        assert one.status_code == 200, one.text
     await operator.api("POST", f"transactions/{bad['id']}/skip", json={"reason": "no number"})
 
 
@@ -316,6 +317,7 @@ async def test_a_companions_odd_number_does_not_hide_the_list(operator: Operator
         "UPDATE satoshimachine.dca_clients SET fixed_mode_daily_limit = :limit WHERE id = :id",
         {"limit": float("inf"), "id": client},
     )
-    for path in ("clients", f"clients/{client}"):
-        answer = await operator.http.get(f"{BASE}/{path}")
-        assert answer.status_code == 200, answer.text
+    async with patient(operator.http) as http:
+        for path in ("clients", f"clients/{client}"):
+            answer = await http.get(f"{BASE}/{path}")
+            assert answer.status_code == 200, answer.text

@@ -7,10 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from satmachineadmin.dev import sample_rows
 from support.machine import change, picture
 from support.operator import BASE, Operator
-
-from satmachineadmin.dev import sample_rows
 
 REASON = {"reason": "checked with the customer"}
 # Settled by the rules although they lie among the odd ones: within Lamassu's own tolerance, and a
@@ -224,7 +223,7 @@ async def test_other_coins_and_unpaid_sales_are_refused(operator: Operator, kind
     assert await picture() == before
 
 
-# -- what a person states ------------------------------------------------------------------------
+# -- what a person states ----------------------------------------
 
 
 async def test_a_stated_fiat_limits_what_is_drawn(operator: Operator) -> None:
@@ -311,7 +310,7 @@ async def test_nobody_had_a_balance(operator: Operator) -> None:
     assert (await operator.balances())[client] > 0
 
 
-# -- switched off, halted, skipped ------------------------------------------------------------------
+# -- switched off, halted, skipped ----------------------------------------
 
 
 async def test_it_works_while_automatic_work_is_off(operator: Operator) -> None:
@@ -351,9 +350,7 @@ async def test_a_skipped_one_stays_skipped(operator: Operator) -> None:
     skipped = await operator.api("POST", f"transactions/{row['id']}/skip", json=REASON)
     assert (skipped["status"], skipped["operator_reason"]) == ("skipped", REASON["reason"])
     await operator.poll()
-    await operator.lamassu.update(
-        row["id"], error=None, error_code=None, dispense_confirmed=True
-    )
+    await operator.lamassu.update(row["id"], error=None, error_code=None, dispense_confirmed=True)
     await operator.poll()
     found = await operator.cash_out(row["id"])
     assert found["status"] == "skipped"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,11 +17,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from loguru import logger
-from support.lnbits_app import SUPERUSER, browser, login
-from support.machine import fetch, our_routes
-from support.operator import BASE, LONG_AGO, Operator
-
 from satmachineadmin.dev import sample_rows
+from support.lnbits_app import SUPERUSER, browser, login
+from support.machine import fetch, our_routes, patient
+from support.operator import BASE, LONG_AGO, Operator
 
 SECRETS = ("password", "ssh_password", "ssh_private_key", "ssh_key_passphrase")
 # SSH is refused at once: nothing listens on port 1.
@@ -86,20 +84,9 @@ async def every_answer(app: FastAPI, operator: Operator) -> AsyncIterator[tuple[
             if method == "GET" and body:
                 continue
             params = {"start_at": LONG_AGO} if "preview" in path else {}
-            async with quiet(app, operator.http) as client:
+            async with patient(operator.http) as client:
                 answer = await client.request(method, url, json=body, params=params)
             yield f"{method} {path} {body}", answer.text + str(answer.headers)
-
-
-@asynccontextmanager
-async def quiet(app: FastAPI, like: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that gets a 500 as an answer, as a browser does, instead of the exception."""
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
-        base_url="http://lnbits.test",
-        headers=like.headers,
-    ) as client:
-        yield client
 
 
 async def test_no_answer_and_no_log_line_shows_a_secret(
@@ -120,9 +107,7 @@ async def test_no_answer_and_no_log_line_shows_a_secret(
         assert answer.status_code == 422
         seen.append((f"POST config {wrong}", answer.text))
     for name in SECRETS:  # the secret itself is what does not validate
-        answer = await operator.http.post(
-            f"{BASE}/config", json={**again, name: [canaries[name]]}
-        )
+        answer = await operator.http.post(f"{BASE}/config", json={**again, name: [canaries[name]]})
         assert answer.status_code == 422
         seen.append((f"POST config list of {name}", answer.text))
     seen += [pair async for pair in every_answer(lnbits_app, operator)]
@@ -178,7 +163,16 @@ async def test_what_was_saved_is_what_is_used(operator: Operator, canaries: dict
 
 @pytest.mark.parametrize(
     "word",
-    ["a<b>c</b>", "x&amp;y", "<script>", "&#60;", "ä ö 漢字 🔑", " spaces around ", "'; DROP", "%s {x}"],
+    [
+        "a<b>c</b>",
+        "x&amp;y",
+        "<script>",
+        "&#60;",
+        "ä ö 漢字 🔑",
+        " spaces around ",
+        "'; DROP",
+        "%s {x}",
+    ],
 )
 async def test_odd_passwords_survive(operator: Operator, word: str) -> None:
     """LNbits strips markup from values that go through its execute (lnbits.md 4)."""
@@ -237,7 +231,7 @@ async def test_deleting_the_connection_forgets_the_secrets(
     await operator.api("POST", "config", expect=422, json=body)  # no old key comes back
 
 
-# -- the pin -----------------------------------------------------------------------------------
+# -- the pin ----------------------------------------
 
 
 @pytest.mark.parametrize("change", [{"ssh_host": "localhost"}, {"ssh_port": 2222}])
@@ -268,14 +262,12 @@ async def test_a_cleared_pin_refuses_until_it_is_accepted(operator: Operator) ->
     refused = await operator.api("POST", "manual-poll", expect=409)
     assert refused["code"] == "HOST_KEY_UNKNOWN"
     shown = await operator.api("GET", "host-key")
-    accepted = await operator.api(
-        "PUT", "host-key", json={"ssh_host_key": shown["ssh_host_key"]}
-    )
+    accepted = await operator.api("PUT", "host-key", json={"ssh_host_key": shown["ssh_host_key"]})
     assert accepted["ssh_host_fingerprint"] == shown["fingerprint"]
     assert (await operator.poll())["success"] is True
 
 
-# -- a changed auth secret -----------------------------------------------------------------------
+# -- a changed auth secret ----------------------------------------
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from satmachineadmin.dev import sample_rows
 from support.machine import change, picture
 from support.operator import BASE, Operator
-
-from satmachineadmin.dev import sample_rows
 
 
 async def simulate(operator: Operator, expect: int = 200, **params: Any) -> dict[str, Any]:
@@ -181,8 +180,6 @@ async def test_a_tiny_number_is_answered_at_once(operator: Operator, name: str) 
     import time
 
     began = time.perf_counter()
-    answer = await operator.http.post(
-        f"{BASE}/test-transaction", params={name: "1e-3000000"}
-    )
+    answer = await operator.http.post(f"{BASE}/test-transaction", params={name: "1e-3000000"})
     assert answer.status_code in (200, 422), answer.text
     assert time.perf_counter() - began < 1

@@ -23,7 +23,7 @@ from browser.stage import (
     not_ours,
     staged,
 )
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 @pytest.fixture(scope="session", autouse=True)
 def needs_chromium() -> None:
@@ -46,6 +46,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
 async def chromium(stage: Stage) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         playwright.selectors.set_test_id_attribute("data-test")
+        expect.set_options(timeout=20_000)  # a shared machine may be slow; nothing waits without need
         browser = await playwright.chromium.launch(
             executable_path=str(CHROMIUM), args=list(ARGUMENTS)
         )
@@ -90,7 +91,7 @@ async def visit(chromium: Browser, stage: Stage) -> AsyncIterator[Visit]:
             )
             assert answer.ok, await answer.text()
         visitor = Visitor(await context.new_page(), context)
-        visitor.page.set_default_timeout(10_000)
+        visitor.page.set_default_timeout(20_000)
         visitor.page.on("pageerror", lambda error: visitor.errors.append(str(error)))
         visitor.page.on(
             "console",

@@ -322,6 +322,40 @@ async def test_a_row_that_disappears_before_it_was_settled(
     await paid_once(operator, client, row)
 
 
+async def test_an_old_row_that_disappeared_is_told_once(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Older than the window it is asked for by every poll: one alert, one line of history."""
+    row = sample_rows.sale(confirmed_at=ago(days=60))
+    await operator.lamassu.insert([row])
+    block_outgoing(monkeypatch)
+    await operator.add_client()
+    await operator.poll()
+    await operator.lamassu.empty()
+    for _ in range(3):
+        await operator.poll()
+    assert await state_of(operator, row["id"]) == ("held", "source_changed")
+    (alert,) = (await open_alerts(operator))["cash_out_held"]
+    assert alert["times"] == 1
+    events = [e["action"] for e in (await operator.cash_out(row["id"]))["events"]]
+    assert events.count("cash_out_reclassified") == 1
+
+
+async def test_changed_vanished_and_back_is_still_changed(operator: Operator) -> None:
+    """Going away and coming back does not wash a changed amount."""
+    await operator.add_client()
+    row = sample_rows.dispensed_not_confirmed()
+    await operator.lamassu.insert([row])
+    await operator.poll()
+    changed = {**row, "crypto_atoms": 999_900, "received_crypto_atoms": 999_900}
+    for there in ([changed], [], [{**changed, "dispense_confirmed": True}]):
+        await operator.lamassu.empty()
+        await operator.lamassu.insert(there)
+        await operator.poll()
+        assert await state_of(operator, row["id"]) == ("held", "source_changed")
+    assert not any((await operator.balances()).values())
+
+
 @pytest.mark.parametrize("change", ["amount", "fiat", "commission"])
 async def test_an_amount_that_changes_before_settlement_is_held(
     operator: Operator, monkeypatch: pytest.MonkeyPatch, change: str
