@@ -126,31 +126,29 @@ async def get_config(conn: Connection | None = None) -> StoredConfig | None:
     )
 
 
-async def insert_config(config: StoredConfig) -> None:
-    """Save the first connection. Through the model, so that nothing in it is stripped."""
-    await db.insert("satoshimachine.lamassu_config", config)
+async def update_config(config: StoredConfig, conn: Connection) -> None:
+    """Save a changed connection, all but the stop switch: a stop that was set meanwhile stays.
 
-
-async def update_config(config: StoredConfig) -> None:
-    """Save a changed connection, all but the stop switch: a stop that was set meanwhile stays."""
+    Through a settlement's connection, which strips no markup: a sealed secret is plain text, but a
+    role's name may contain any.
+    """
     columns = {k: v for k, v in model_to_dict(config).items() if k != "polling_enabled"}
     changes = ", ".join(f"{name} = :{name}" for name in columns if name != "id")
-    async with db.connect() as conn:
-        # Past `execute`, which strips markup from values: a passphrase may contain any.
-        await conn.conn.execute(
-            text(f"UPDATE satoshimachine.lamassu_config SET {changes} WHERE id = :id"), columns
-        )
-        await conn.conn.commit()
+    await conn.execute(
+        f"UPDATE satoshimachine.lamassu_config SET {changes} WHERE id = :id", columns
+    )
 
 
-async def delete_config(config_id: str) -> None:
+async def delete_config(config_id: str, conn: Connection) -> None:
     """Forget the connection and its secrets; cash-outs, settings and the start point stay."""
-    await db.execute("DELETE FROM satoshimachine.lamassu_config WHERE id = :id", {"id": config_id})
+    await conn.execute(
+        "DELETE FROM satoshimachine.lamassu_config WHERE id = :id", {"id": config_id}
+    )
 
 
-async def set_polling_enabled(enabled: bool, now_us: int) -> None:
+async def set_polling_enabled(enabled: bool, now_us: int, conn: Connection | None = None) -> None:
     """The operator's stop switch; the same column that the emergency SQL sets."""
-    await db.execute(
+    await (conn or db).execute(
         "UPDATE satoshimachine.lamassu_config SET polling_enabled = :enabled, updated_us = :now",
         {"enabled": enabled, "now": now_us},
     )
@@ -281,6 +279,6 @@ async def forget_hour(hour_us: int) -> None:
     )
 
 
-async def forget_hours() -> None:
+async def forget_hours(conn: Connection) -> None:
     """Look at every row again, as after a new start point or another source."""
-    await db.execute("DELETE FROM satoshimachine.source_hours")
+    await conn.execute("DELETE FROM satoshimachine.source_hours")

@@ -35,9 +35,14 @@ _SOCKET_FOLDER = re.compile(r"/[A-Za-z0-9._\-/]{0,100}")
 
 def plain_text(value: str | None, what: str) -> str | None:
     """Refuse control characters and line breaks: they have no business in one line of text."""
-    if value is not None and _CONTROL.search(value):
+    if value is not None and (_CONTROL.search(value) or not _is_text(value)):
         raise ValueError(f"{what} must be one line without control characters")
     return value.strip() if value is not None else None
+
+
+def _is_text(value: str) -> bool:
+    """False for half a character, which JSON can carry and no database stores."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def host_name(value: str, what: str) -> str:
@@ -202,8 +207,14 @@ class SaveConfig(Request):
 
     @validator("password", "ssh_password", "ssh_key_passphrase")
     def _secret(cls, value: str | None) -> str | None:
-        if value and _CONTROL.search(value):
+        if value and (_CONTROL.search(value) or not _is_text(value)):
             raise ValueError("must not contain control characters")
+        return value
+
+    @validator("ssh_private_key", "ssh_host_key")
+    def _key(cls, value: str | None) -> str | None:
+        if value and not _is_text(value):
+            raise ValueError("must be a key in plain text")
         return value
 
     @validator("source_wallet_id", "commission_wallet_id")

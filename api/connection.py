@@ -20,7 +20,7 @@ from ..models import (
     UpdateSettings,
     aware,
 )
-from ..services import connection
+from ..services import connection, operator_settings
 from ..services.observe import META_CLOCK, META_LAST_SUCCESS
 from .routing import Actor, AnsweringRoute, changes
 
@@ -112,7 +112,7 @@ async def get_settings() -> dict[str, Any]:
 @router.put("/settings", dependencies=[changes])
 async def put_settings(data: UpdateSettings, actor: Actor) -> dict[str, Any]:
     """Change settings; a field that is not given stays."""
-    settings = await connection.update_settings(data, actor)
+    settings = await operator_settings.update_settings(data, actor)
     return _settings(settings, await crud.get_meta(META_CLOCK))
 
 
@@ -123,5 +123,5 @@ async def get_start_preview(start_at: datetime) -> dict[str, Any]:
         moment = aware(start_at)
     except ValueError as exc:
         raise BadInput(f"start_at: {exc}") from exc
-    count, sats = await connection.preview_start(instant_us(moment or start_at))
+    count, sats = await operator_settings.preview_start(instant_us(moment or start_at))
     return {"start_at": clock.iso(instant_us(moment or start_at)), "cash_outs": count, "sats": sats}

@@ -29,6 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--db", choices=DATABASES, action="append", help="default: both")
     parser.add_argument("--only", choices=PARTS, action="append", help="default: all")
     parser.add_argument("--repeat", type=int, default=5, help="repetitions; medians are shown")
+    parser.add_argument("--case", action="append", default=[], help="of distribute, as 50x20")
     parser.add_argument("--profile", action="store_true", help="where the time goes, instead")
     return parser.parse_args()
 
@@ -62,6 +63,7 @@ def main() -> None:
     given = arguments()
     CACHE.mkdir(exist_ok=True)
     options = [f"--repeat={given.repeat}", *(["--profile"] if given.profile else [])]
+    options += [f"--case={name}" for name in given.case]
     results: dict[str, Any] = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",

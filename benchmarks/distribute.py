@@ -10,7 +10,7 @@ from .raw import raw_limit
 from .stopwatch import median, spread, timed_tick
 from .world import World, cash_out_ids
 
-CASES = ((1, 10), (10, 10), (10, 100), (50, 20))
+CASES: tuple[tuple[int, ...], ...] = ((1, 10), (10, 10), (10, 100), (50, 20))
 HOURS_APART = 3  # each repetition's sales lie in hours of their own
 
 

@@ -60,9 +60,12 @@ def main() -> None:
     parser.add_argument("said", type=int, help="file descriptor for people")
     parser.add_argument("parts", nargs="*", choices=list(PARTS))
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--case", action="append", default=[])
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     given.result = given.result.resolve()
+    if given.case:
+        distribute.CASES = tuple(tuple(map(int, name.split("x"))) for name in given.case)
     try:
         asyncio.run(run(given))
     finally:

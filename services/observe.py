@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from .. import clock, crud
 from ..adapters.lamassu_postgres import LamassuSource
+from ..adapters.settlement import SettlementConnection
 from ..domain.days import US_PER_S
 from ..domain.eligibility import SourceRow
 from .intake import Intake, hold_overdue, store_rows
@@ -89,6 +90,13 @@ async def observe(
     if full:
         await crud.set_meta(META_LAST_FULL, started_us)
     return seen
+
+
+async def look_at_everything_again(conn: SettlementConnection) -> None:
+    """The next poll compares all rows: another source, or another start point."""
+    await crud.forget_hours(conn)
+    for name in (META_LAST_FULL, META_LAST_SUCCESS):
+        await crud.delete_meta(name, conn)
 
 
 async def _read_hour(

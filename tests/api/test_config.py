@@ -430,13 +430,14 @@ async def test_a_change_that_cannot_be_recorded_is_not_made(
 ) -> None:
     """No change without its line in the audit log; and "nothing was changed" must be true."""
     from satmachineadmin.errors import DatabaseBusy
-    from satmachineadmin.services import connection
+    from satmachineadmin.services import connection, operator_settings
 
     async def busy(*_: Any, **__: Any) -> None:
         raise DatabaseBusy("Another writer holds the database")
 
     before = await picture()
     monkeypatch.setattr(connection, "record", busy)
+    monkeypatch.setattr(operator_settings, "record", busy)
     method, body = {
         "config": ("POST", operator.connection(username="someoneelse")),
         "settings": ("PUT", {"split_rule": "margin"}),

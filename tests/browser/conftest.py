@@ -25,6 +25,7 @@ from browser.stage import (
 )
 from playwright.async_api import Browser, async_playwright, expect
 
+
 @pytest.fixture(scope="session", autouse=True)
 def needs_chromium() -> None:
     """Skip on machines without it; in CI that would hide a page that does not work."""
@@ -46,7 +47,9 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
 async def chromium(stage: Stage) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         playwright.selectors.set_test_id_attribute("data-test")
-        expect.set_options(timeout=20_000)  # a shared machine may be slow; nothing waits without need
+        expect.set_options(
+            timeout=20_000
+        )  # a shared machine may be slow; nothing waits without need
         browser = await playwright.chromium.launch(
             executable_path=str(CHROMIUM), args=list(ARGUMENTS)
         )
@@ -95,9 +98,11 @@ async def visit(chromium: Browser, stage: Stage) -> AsyncIterator[Visit]:
         visitor.page.on("pageerror", lambda error: visitor.errors.append(str(error)))
         visitor.page.on(
             "console",
-            lambda said: visitor.errors.append(said.text)
-            if said.type in ("error", "warning") and not not_ours(said.text, said.location)
-            else None,
+            lambda said: (
+                visitor.errors.append(said.text)
+                if said.type in ("error", "warning") and not not_ours(said.text, said.location)
+                else None
+            ),
         )
         try:
             yield visitor
