@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -53,6 +54,12 @@ def host_name(value: str, what: str) -> str:
     return value
 
 
+@cache
+def known_time_zones() -> frozenset[str]:
+    """The zones of this machine. Asked once: it is a walk through a folder tree."""
+    return frozenset(available_timezones())
+
+
 class Request(BaseModel):
     """A request body: unknown fields are mistakes, not noise."""
 
@@ -92,7 +99,7 @@ class OperatorSettings(BaseModel):
 
     @validator("time_zone")
     def _time_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in known_time_zones():
             raise ValueError(f"'{value}' is not a known time zone, for example America/Guatemala")
         return value
 

@@ -21,7 +21,18 @@ async def record(
     now_us: int,
 ) -> None:
     """Append an entry inside the transaction that makes the change. `detail` holds no secret."""
-    await record_all(conn, action, [(subject, detail)], actor=actor, now_us=now_us)
+    await conn.execute(
+        "INSERT INTO satoshimachine.audit_log (seq, at_us, actor, action, subject, detail)"
+        " SELECT COALESCE(MAX(seq), 0) + 1, :at_us, :actor, :action, :subject, :detail"
+        " FROM satoshimachine.audit_log",
+        {
+            "at_us": now_us,
+            "actor": actor,
+            "action": action,
+            "subject": subject,
+            "detail": json.dumps(detail, sort_keys=True, default=str),
+        },
+    )
 
 
 async def record_all(

@@ -27,6 +27,8 @@ COMMISSION_OWED = "commission_owed"
 DEPOSITS = "deposits"
 DISPENSED = "dispensed"
 
+LAST_ENTRY = ("", "")  # no account: stands for the whole ledger in `_balances`
+
 
 def client_account(client_id: str) -> str:
     """What a client may still be charged, in a currency's minor units."""
@@ -81,8 +83,7 @@ async def post(
     ensure(not any(sums.values()), "a posting does not sum to zero", posting=posting)
 
     balances = await _balances(conn, sorted({entry.account for entry in entries}))
-    last = await conn.row("SELECT COALESCE(MAX(seq), 0) AS seq FROM satoshimachine.ledger_entries")
-    seq = int(last["seq"]) if last else 0
+    seq = balances.pop(LAST_ENTRY)[1]
     rows: list[dict[str, Any]] = []
     touched: dict[tuple[str, str], tuple[int, int]] = {}
     for entry in entries:
@@ -122,9 +123,11 @@ async def post(
 async def _balances(
     conn: SettlementConnection, accounts: Sequence[str]
 ) -> dict[tuple[str, str], tuple[int, int]]:
+    """(account, unit) -> (balance, its last entry), and the ledger's own last one, in one query."""
     found = await conn.rows_in(
         "SELECT account, unit, balance, last_seq FROM satoshimachine.ledger_balances"
-        " WHERE account IN ({marks})",
+        " WHERE account IN ({marks}) UNION ALL"
+        " SELECT '', '', 0, COALESCE(MAX(seq), 0) FROM satoshimachine.ledger_entries",
         accounts,
     )
     return {

@@ -190,10 +190,11 @@ async def _run(work: Callable[[SettlementConnection], Awaitable[T]]) -> T:
 async def _begin(connection: SettlementConnection, raw: AsyncConnection) -> None:
     """Take the database's own write lock before anything is read."""
     if connection.type != SQLITE:
-        await connection.execute(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
-        await connection.execute(f"SET LOCAL statement_timeout = {STATEMENT_LIMIT_MS}")
         got = await connection.row(
-            "SELECT pg_try_advisory_xact_lock(:key) AS got", {"key": ADVISORY_LOCK_KEY}
+            f"SELECT set_config('lock_timeout', '{LOCK_WAIT_MS}', true),"
+            f" set_config('statement_timeout', '{STATEMENT_LIMIT_MS}', true),"
+            " pg_try_advisory_xact_lock(:key) AS got",
+            {"key": ADVISORY_LOCK_KEY},
         )
         if not got or not got["got"]:
             raise DatabaseBusy("Another LNbits process is settling")
@@ -201,7 +202,6 @@ async def _begin(connection: SettlementConnection, raw: AsyncConnection) -> None
     await raw.execute(text(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}"))
     # A bound value: paths contain anything.
     await raw.execute(text(f"ATTACH :path AS {SCHEMA}"), {"path": ext_db.path})
-    await raw.commit()
     await _refuse_unsafe_journal(raw)
     await raw.execute(text("BEGIN IMMEDIATE"))
 

@@ -127,7 +127,7 @@ const satmApi = {
    * @param {string} [type]
    */
   say(message, type = 'positive') {
-    Quasar.Notify.create({message, type, timeout: 5000, closeBtn: true})
+    Quasar.Notify.create({message, type, timeout: 5000})
   },
 
   /**
@@ -141,7 +141,7 @@ const satmApi = {
       caption: hint,
       type: 'negative',
       timeout: 10000,
-      closeBtn: true
+      actions: [{icon: 'close', round: true, 'aria-label': satmText.t('close')}]
     })
   }
 }

@@ -20,7 +20,6 @@ from browser.stage import (
     Stage,
     Visit,
     Visitor,
-    not_ours,
     staged,
 )
 from playwright.async_api import Browser, async_playwright, expect
@@ -67,7 +66,7 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def visit(chromium: Browser, stage: Stage) -> AsyncIterator[Visit]:
+def visit(chromium: Browser, stage: Stage) -> Visit:
     """`async with visit(OPERATOR) as visitor`: logged in, at a window size, light or dark."""
 
     @asynccontextmanager
@@ -95,19 +94,12 @@ async def visit(chromium: Browser, stage: Stage) -> AsyncIterator[Visit]:
             assert answer.ok, await answer.text()
         visitor = Visitor(await context.new_page(), context)
         visitor.page.set_default_timeout(20_000)
-        visitor.page.on("pageerror", lambda error: visitor.errors.append(str(error)))
-        visitor.page.on(
-            "console",
-            lambda said: (
-                visitor.errors.append(said.text)
-                if said.type in ("error", "warning") and not not_ours(said.text, said.location)
-                else None
-            ),
-        )
+        visitor.page.on("pageerror", visitor.failed)
+        visitor.page.on("console", visitor.said)
         try:
             yield visitor
         finally:
             await context.close()
         assert not visitor.errors
 
-    yield visiting
+    return visiting

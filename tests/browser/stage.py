@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext, ConsoleMessage, Error, Page
 
 if TYPE_CHECKING:
     from satmachineadmin.dev.embedded_lamassu import EmbeddedLamassu
@@ -23,6 +23,7 @@ ARGUMENTS = (
 OPERATOR, CLIENT, STRANGER = "operator", "ana", "stranger"
 PASSWORD = "only-for-tests"
 PAGE = "/satmachineadmin/"
+SETTLED_MS = 500  # Quasar moves things for 300 ms
 DESKTOP, PHONE = (1440, 1000), (390, 844)
 
 Sale = Callable[..., dict[str, Any]]
@@ -117,6 +118,26 @@ class Visitor:
     context: BrowserContext
     errors: list[str] = field(default_factory=list)
 
+    def failed(self, error: Error) -> None:
+        """A script threw. When a payment arrives while no wallet is open, LNbits' own wallet list
+        does (`g.wallet` is null there); it is none of ours.
+        """
+        if "onWebsocketMessage" not in (error.stack or ""):
+            self.errors.append(f"{error.message}\n{error.stack}")
+
+    def said(self, message: ConsoleMessage) -> None:
+        """A script complained. Refused requests are told by the browser; tests that provoke one
+        look at what the page makes of it.
+        """
+        refused = "Failed to load resource" in message.text
+        if message.type in ("error", "warning") and not refused:
+            self.errors.append(message.text)
+
+    async def picture(self, path: Path, *, full_page: bool = False) -> None:
+        """For people to look at, once dialogs have come in and fields have their colours."""
+        await self.page.wait_for_timeout(SETTLED_MS)
+        await self.page.screenshot(path=path, full_page=full_page)
+
     async def fits(self) -> None:
         """Nothing sticks out of the window to the side."""
         wide = await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
@@ -124,12 +145,3 @@ class Visitor:
 
 
 Visit = Callable[..., Any]
-
-
-def not_ours(text: str, location: Any) -> bool:
-    """LNbits asks every extension for a routes.json, which only its newer page style has.
-
-    A refused request is also told to the console by the browser; the tests that provoke one look
-    at what the page says about it.
-    """
-    return "routes.json" in str(location.get("url", "")) or "Failed to load resource" in text

@@ -8,6 +8,8 @@ import pytest
 from browser.stage import DESKTOP, OPERATOR, PAGE, PHONE, Visit
 from playwright.async_api import expect
 
+pytestmark = pytest.mark.sqlite_only  # the stage's LNbits always is
+
 
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -22,4 +24,4 @@ async def test_the_page_fits(
         await expect(page.get_by_text("Completed").first).to_be_visible()
         await page.wait_for_load_state("networkidle")
         await visitor.fits()
-        await page.screenshot(path=screenshots / f"page-{look}.png", full_page=True)
+        await visitor.picture(screenshots / f"page-{look}.png", full_page=True)

@@ -11,6 +11,8 @@ from playwright.async_api import Page, expect
 
 STEPS = 9
 
+pytestmark = pytest.mark.sqlite_only  # the stage's LNbits always is
+
 
 async def opened(page: Page, address: str = PAGE) -> None:
     await page.goto(address)
@@ -40,7 +42,7 @@ async def test_nobody_else_does(
         body = await visitor.page.content()
         assert "satm-page" not in body
         await visitor.page.wait_for_load_state("networkidle")
-        await visitor.page.screenshot(path=screenshots / f"refused-{who or 'anonymous'}.png")
+        await visitor.picture(screenshots / f"refused-{who or 'anonymous'}.png")
         visitor.errors.clear()  # LNbits' own page tells the refusal to the console
 
 
@@ -53,7 +55,7 @@ async def test_the_connection_test_shows_its_steps(visit: Visit, screenshots: Pa
         await expect(steps).to_have_count(STEPS, timeout=20_000)
         await expect(steps.first).to_contain_text("SSH server reached")
         await expect(page.get_by_text("Every step succeeded")).to_be_visible()
-        await page.screenshot(path=screenshots / "connection-test.png", full_page=True)
+        await visitor.picture(screenshots / "connection-test.png", full_page=True)
 
 
 async def test_another_server_means_another_host_key(visit: Visit, screenshots: Path) -> None:
@@ -67,13 +69,13 @@ async def test_another_server_means_another_host_key(visit: Visit, screenshots: 
         await field.fill("not a host")
         await page.get_by_test_id("save-connection").click()
         await expect(page.get_by_text("must be a host name").first).to_be_visible()
-        await page.screenshot(path=screenshots / "connection-form.png")
+        await visitor.picture(screenshots / "connection-form.png")
         await field.fill("localhost")
         await page.get_by_test_id("save-connection").click()
 
         await page.get_by_test_id("look-at-host-key").click(timeout=20_000)
         await expect(page.get_by_text("SHA256:").last).to_be_visible()
-        await page.screenshot(path=screenshots / "host-key.png")
+        await visitor.picture(screenshots / "host-key.png")
         await page.get_by_test_id("accept-host-key").click()
         await expect(page.get_by_text("Every step succeeded")).to_be_visible(timeout=20_000)
 
@@ -102,8 +104,7 @@ async def test_poll_now_brings_cash_outs_with_shares(
         whole = await drill_down.locator(".satm-bar").evaluate("bar => bar.offsetWidth")
         gaps = 2 * (len(widths) - 1)
         assert abs(sum(widths) + gaps - whole) <= len(widths)
-        await page.wait_for_timeout(400)  # the panel slides in
-        await page.screenshot(path=screenshots / "drill-down.png")
+        await visitor.picture(screenshots / "drill-down.png")
 
 
 async def test_a_held_sale_is_processed_with_a_reason(
@@ -123,11 +124,11 @@ async def test_a_held_sale_is_processed_with_a_reason(
         await process.click()
         rate = page.get_by_test_id("process-commission_percentage")
         await expect(rate).to_be_visible()
-        await page.screenshot(path=screenshots / "process-missing.png")
+        await visitor.picture(screenshots / "process-missing.png")
         await rate.fill("0.055")
         await process.click()
         await expect(page.get_by_text(re.compile(r"sats went to \d+ clients"))).to_be_visible()
-        await page.screenshot(path=screenshots / "process-done.png")
+        await visitor.picture(screenshots / "process-done.png")
     settled = await stage.cash_out("without_commission")
     assert settled["status"] == "completed"
     assert settled["operator_reason"] == "the receipt says 5.5 %"
@@ -255,4 +256,4 @@ async def test_the_page_speaks_spanish(visit: Visit, screenshots: Path) -> None:
         await expect(page.get_by_test_id("state")).to_contain_text("En vivo")
         await expect(page.get_by_test_id("poll-now")).to_contain_text("Consultar ahora")
         await visitor.fits()
-        await page.screenshot(path=screenshots / "page-spanish.png", full_page=True)
+        await visitor.picture(screenshots / "page-spanish.png", full_page=True)

@@ -12,6 +12,8 @@ from playwright.async_api import APIRequestContext, expect
 
 MSAT = 1000
 
+pytestmark = pytest.mark.sqlite_only  # the stage's LNbits always is
+
 
 async def _wallet(request: APIRequestContext) -> dict[str, Any]:
     user = await (await request.get("/api/v1/auth")).json()
@@ -35,11 +37,10 @@ async def test_the_wallet_page_shows_the_payment(
         row = page.get_by_role("row").filter(has_text=newest["memo"])
         await expect(row).to_contain_text(f"{newest['amount'] // MSAT:,}")
         await page.wait_for_load_state("networkidle")
-        await page.screenshot(path=screenshots / f"wallet-{look}.png", full_page=True)
+        await visitor.picture(screenshots / f"wallet-{look}.png", full_page=True)
         await row.locator("i").first.click()
         await expect(page.get_by_text("Payment Received").first).to_be_visible()
-        await page.wait_for_timeout(400)  # the dialog fades in
-        await page.screenshot(path=screenshots / f"wallet-payment-{look}.png")
+        await visitor.picture(screenshots / f"wallet-payment-{look}.png")
 
 
 async def test_the_payment_hash_is_a_real_one(visit: Visit, stage: Stage) -> None:

@@ -103,12 +103,13 @@ satmComponent('satm-page', {
     close() {
       this.dialog = ''
     },
+    /** The address follows without the router: Quasar closes dialogs when a route changes. */
     openCashOut(id) {
       this.cashOutId = id
-      const query = {...this.$route.query}
-      delete query.cash_out
-      if (id) query.cash_out = id
-      this.$router.replace({query, hash: this.$route.hash})
+      const address = new URL(window.location.href)
+      address.searchParams.delete('cash_out')
+      if (id) address.searchParams.set('cash_out', id)
+      window.history.replaceState(window.history.state, '', address)
     },
     async pollNow() {
       this.polling = true

@@ -22,10 +22,17 @@ satmComponent('satm-test-steps', {
       const {t} = satmText
       if (this.testing) return t('test.running')
       if (this.result) {
-        return this.result.success ? t('test.ok') : this.result.message
+        return this.result.success ? t('test.ok') : this.failure
       }
       if (!this.last) return t('test.never')
       return t(this.lastSuccess ? 'test.lastOk' : 'test.lastFailed')
+    },
+    /** Which step failed; its own line says why. Without steps, what came instead of them. */
+    failure() {
+      const failed = this.result.steps.find(step => step.ok === false)
+      if (!failed) return this.result.message
+      const step = satmText.told(`step.name.${failed.name}`, failed.name)
+      return satmText.t('test.failedAt', {step})
     }
   },
   watch: {
