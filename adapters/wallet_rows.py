@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from lnbits.core.models import Payment
@@ -27,6 +27,8 @@ ID_PREFIX = "internal_satm_"
 PLAIN_WALLET = "lightning"
 # LNbits shows a memo in one line of a list.
 MEMO_MAX = 120
+# Paid at once, so it means nothing; but LNbits' page shows a payment without one as of 1970.
+EXPIRY_S = 3_600
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,7 @@ def _template(memo: str, now_us: int) -> Mapping[str, Any]:
         status="success",
         memo=memo[:MEMO_MAX],
         preimage="",
+        expiry=moment + timedelta(seconds=EXPIRY_S),
         tag=TAG,
         extension=TAG,
         time=moment,

@@ -24,8 +24,8 @@ from ..errors import (
     StillFailed,
     ensure,
 )
-from .alerts import resolve_alerts
 from .gates import refuse_if_stopped
+from .owed import show_owed
 from .secret import installation_secret
 
 RETRIES_PER_TICK_MAX = 200  # one short transaction each; the rest comes at the next tick
@@ -170,7 +170,7 @@ async def cancel_share(share_id: str, reason: str, actor: str) -> Row:
             actor=actor,
             now_us=now_us,
         )
-        await resolve_alerts(conn, f"share:{share['leg_key']}", now_us)
+        await show_owed(conn, share["client_id"], share["error_message"] or "")
         return await _share(conn, share_id)
 
     return await settlement(work)
@@ -303,7 +303,7 @@ async def _confirm_share(
         actor=actor,
         now_us=now_us,
     )
-    await resolve_alerts(conn, f"share:{share['leg_key']}", now_us)
+    await show_owed(conn, client_id, share["error_message"] or "")
 
 
 async def _note_share(conn: SettlementConnection, share_id: str, problem: str) -> None:

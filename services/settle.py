@@ -46,6 +46,7 @@ from ..domain.states import (
 from ..errors import StateConflict, ensure
 from .alerts import raise_alert, resolve_alerts
 from .gates import refuse_if_stopped
+from .owed import show_owed
 from .pool import read_books, read_plan_input, refuse_unfunded, stated_facts
 from .secret import installation_secret
 
@@ -212,7 +213,7 @@ async def write_plan(conn: SettlementConnection, cash_out: Row, plan: Plan, acto
     await resolve_alerts(conn, f"held:{cash_out['id']}", now_us)
     for share in plan.shares:
         if share.state is ShareState.FAILED:
-            await alert_share(conn, cash_out, share)
+            await show_owed(conn, share.client_id, share.problem or "")
 
 
 COMPLETE = """
@@ -327,20 +328,6 @@ def _cash_out_columns(cash_out: Row, plan: Plan, now_us: int) -> dict[str, Any]:
         "plan_json": plan.facts,
         "processed_us": now_us,
     }
-
-
-async def alert_share(conn: SettlementConnection, cash_out: Row, share: Share) -> None:
-    """A client was charged and their wallet cannot take the sats."""
-    key = leg_key(cash_out["lamassu_transaction_id"], LegKind.SHARE, share.client_id)
-    await raise_alert(
-        conn,
-        f"share:{key}",
-        "share_failed",
-        "critical",
-        f"{share.sats} sats of client {share.client_id} wait: {share.problem}",
-        "Mend or change the client's wallet; the share is tried again by itself.",
-        cash_out["id"],
-    )
 
 
 async def note_attempt(cash_out_id: str, message: str) -> None:

@@ -15,14 +15,16 @@ import pytest
 from browser.stage import (
     ARGUMENTS,
     CHROMIUM,
+    CLIENT,
     DESKTOP,
+    OPERATOR,
     PASSWORD,
     Stage,
     Visit,
     Visitor,
     staged,
 )
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, StorageState, async_playwright, expect
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,9 +67,26 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+async def sessions(chromium: Browser, stage: Stage) -> dict[str, StorageState]:
+    """Cookies of everybody who visits; logging in is slow on purpose."""
+    found = {}
+    for who in (OPERATOR, CLIENT):
+        context = await chromium.new_context(base_url=stage.url)
+        account = {"username": who, "password": PASSWORD}
+        answer = await context.request.post("/api/v1/auth", data=account)
+        assert answer.ok, await answer.text()
+        found[who] = await context.storage_state()
+        await context.close()
+    return found
+
+
 @pytest.fixture
-def visit(chromium: Browser, stage: Stage) -> Visit:
-    """`async with visit(OPERATOR) as visitor`: logged in, at a window size, light or dark."""
+def visit(chromium: Browser, stage: Stage, sessions: dict[str, StorageState]) -> Visit:
+    """`async with visit(OPERATOR) as visitor`: logged in, at a window size, light or dark.
+
+    `plain`: without LNbits' gradients, which take seconds to draw where there is no GPU.
+    """
 
     @asynccontextmanager
     async def visiting(
@@ -75,23 +94,24 @@ def visit(chromium: Browser, stage: Stage) -> Visit:
         *,
         size: tuple[int, int] = DESKTOP,
         dark: bool = True,
+        plain: bool = True,
         language: str = "en",
     ) -> AsyncIterator[Visitor]:
         context = await chromium.new_context(
             base_url=stage.url,
             viewport={"width": size[0], "height": size[1]},
+            storage_state=sessions[who] if who else None,
         )
         # LNbits' own choices, as its page stores them.
-        await context.add_init_script(
-            "localStorage.setItem('lnbits.disclaimerShown', '__q_bool|1');"
-            f"localStorage.setItem('lnbits.darkMode', '__q_bool|{int(dark)}');"
-            f"localStorage.setItem('lnbits.lang', '__q_strn|{language}');"
-        )
-        if who is not None:
-            answer = await context.request.post(
-                "/api/v1/auth", data={"username": who, "password": PASSWORD}
-            )
-            assert answer.ok, await answer.text()
+        choices = {
+            "disclaimerShown": "__q_bool|1",
+            "darkMode": f"__q_bool|{int(dark)}",
+            "lang": f"__q_strn|{language}",
+        }
+        if plain:
+            choices.update({"gradientBg": "__q_bool|0", "cardGradient": "__q_bool|0"})
+        for name, value in choices.items():
+            await context.add_init_script(f"localStorage.setItem('lnbits.{name}', '{value}')")
         visitor = Visitor(await context.new_page(), context)
         visitor.page.set_default_timeout(20_000)
         visitor.page.on("pageerror", visitor.failed)

@@ -20,7 +20,7 @@ ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-OPERATOR, CLIENT, STRANGER = "operator", "ana", "stranger"
+OPERATOR, CLIENT = "operator", "ana"
 PASSWORD = "only-for-tests"
 PAGE = "/satmachineadmin/"
 SETTLED_MS = 500  # Quasar moves things for 300 ms
@@ -73,8 +73,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
             api = LnbitsApi(host.url)
             await api.login(OPERATOR, PASSWORD)
             await api.enable_extension()
-            for name in (CLIENT, STRANGER):
-                await api.account(name, PASSWORD)
+            await api.account(CLIENT, PASSWORD)
             now = datetime.now(timezone.utc)
             operation = await set_up(api, lamassu, deposits_count_from=now - timedelta(days=2))
             # From here on only a test polls.

@@ -17,7 +17,7 @@ async def test_the_page_fits(
     visit: Visit, screenshots: Path, size: tuple[int, int], dark: bool
 ) -> None:
     look = f"{'desktop' if size == DESKTOP else 'phone'}-{'dark' if dark else 'light'}"
-    async with visit(OPERATOR, size=size, dark=dark) as visitor:
+    async with visit(OPERATOR, size=size, dark=dark, plain=False) as visitor:
         page = visitor.page
         await page.goto(PAGE)
         await expect(page.get_by_test_id("state")).to_be_visible()

@@ -1,0 +1,35 @@
+"""One alert per client whose wallet cannot take what is theirs, whatever the number of shares."""
+
+from __future__ import annotations
+
+from .. import clock
+from ..adapters.settlement import SettlementConnection
+from .alerts import raise_alert, resolve_alerts
+
+
+async def show_owed(conn: SettlementConnection, client_id: str, problem: str) -> None:
+    """Raise, renew or resolve the alert about a client's failed shares, as the books say now."""
+    key = f"owed:{client_id}"
+    row = await conn.row(
+        "SELECT COUNT(*) AS shares, COALESCE(SUM(amount_sats), 0) AS sats"
+        " FROM satoshimachine.dca_payments"
+        " WHERE client_id = :client AND status = 'failed' AND origin = 'observed'",
+        {"client": client_id},
+    )
+    if row is None or not row["shares"]:
+        await resolve_alerts(conn, key, clock.now_us())
+        return
+    client = await conn.row(
+        "SELECT username FROM satoshimachine.dca_clients WHERE id = :id", {"id": client_id}
+    )
+    name = (client["username"] if client else None) or client_id
+    shares = "1 share" if row["shares"] == 1 else f"{row['shares']} shares"
+    await raise_alert(
+        conn,
+        key,
+        "share_failed",
+        "critical",
+        f"{row['sats']} sats in {shares} of {name} wait: {problem}",
+        "Mend or change the client's wallet; the shares are tried again by themselves.",
+        client_id,
+    )
