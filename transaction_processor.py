@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from loguru import logger
@@ -24,10 +24,12 @@ from .errors import (
     DatabaseBusy,
     Disposition,
     FundingShort,
+    FundingUnusable,
     HostKeyChanged,
     InvariantViolation,
     NotConfigured,
     NotReady,
+    OutgoingBlocked,
     PollingDisabled,
     PollRunning,
     SatMachineError,
@@ -51,6 +53,8 @@ MANUAL_WAIT_S = 30  # how long a person waits for the running tick before being 
 LOOK_AGAIN_S = 0.1
 INTERACTIVE_RETRIES = 2  # LSP-18
 INTERACTIVE_PAUSE_S = 1.0
+
+T = TypeVar("T")
 
 HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex}"
 
@@ -272,24 +276,26 @@ async def _retry_failed(report: Report) -> None:
     """Failed shares and commissions, each by itself: one bad wallet never stops another."""
     await show("retrying")
     for share_id in await retry.failed_share_ids():
-        try:
-            share = await retry.retry_share(share_id)
-            report.retried += 1
+        share = await _try_again(report, retry.retry_share(share_id))
+        if share is not None:
             await announce_leg(str(share["leg_key"]))
-        except (StillFailed, StateConflict, FundingShort):
-            continue
-        except (NotReady, PollingDisabled) as exc:
-            report.waiting_for = report.waiting_for or exc.message
-            return
     for cash_out_id in await retry.failed_commission_ids():
-        try:
-            await retry.retry_commission(cash_out_id)
-            report.retried += 1
-        except (StillFailed, StateConflict, FundingShort):
-            continue
-        except (NotReady, PollingDisabled) as exc:
-            report.waiting_for = report.waiting_for or exc.message
-            return
+        leg_key = await _try_again(report, retry.retry_commission(cash_out_id))
+        if leg_key is not None:
+            await announce_leg(leg_key)
+
+
+async def _try_again(report: Report, attempt: Awaitable[T]) -> T | None:
+    """What the attempt gives, or None when it must wait as it is."""
+    try:
+        result = await attempt
+    except (StillFailed, StateConflict, FundingShort, FundingUnusable):
+        return None
+    except (NotReady, PollingDisabled, OutgoingBlocked) as exc:
+        report.waiting_for = report.waiting_for or exc.message
+        return None
+    report.retried += 1
+    return result
 
 
 async def _finish(poll_id: str, report: Report, error: SatMachineError | None) -> None:

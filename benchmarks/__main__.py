@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--db", choices=DATABASES, action="append", help="default: both")
     parser.add_argument("--only", choices=PARTS, action="append", help="default: all")
-    parser.add_argument("--repeat", type=int, default=5, help="repetitions; medians are shown")
+    parser.add_argument("--repeat", type=int, default=3, help="repetitions; medians are shown")
     parser.add_argument("--case", action="append", default=[], help="of distribute, as 50x20")
     parser.add_argument("--profile", action="store_true", help="where the time goes, instead")
     return parser.parse_args()

@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("result", type=Path)
     parser.add_argument("said", type=int, help="file descriptor for people")
     parser.add_argument("parts", nargs="*", choices=list(PARTS))
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--case", action="append", default=[])
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()

@@ -125,11 +125,12 @@ async def retry_commission(cash_out_id: str, *, by_hand: bool = False, actor: st
             actor=actor,
             now_us=now_us,
         )
-        return None
+        return leg
 
-    problem = await settlement(work)
-    if problem:
-        raise StillFailed(f"The commission still cannot be delivered: {problem}")
+    outcome = await settlement(work)
+    if isinstance(outcome, str):
+        raise StillFailed(f"The commission still cannot be delivered: {outcome}")
+    return outcome.key
 
 
 async def cancel_share(share_id: str, reason: str, actor: str) -> Row:
