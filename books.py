@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from lnbits.db import FilterModel, Filters
+from lnbits.db import POSTGRES, FilterModel, Filters
 
 from .crud import Row, db, fetch_row, fetch_rows
 from .errors import NotFound
@@ -94,7 +95,7 @@ class DepositFilters(FilterModel):
     status: str | None
     currency: str | None
     amount_minor: int
-    created_at: str | None
+    created_at: datetime | None
     effective_us: int
 
 
@@ -109,7 +110,7 @@ class ClientFilters(FilterModel):
     username: str | None
     dca_mode: str | None
     status: str | None
-    created_at: str | None
+    created_at: datetime | None
 
 
 class PollFilters(FilterModel):
@@ -136,6 +137,8 @@ async def page(
     fixed = [f"{name} = :fixed_{name}" for name in where or {}]
     clause = filters.where(fixed)
     values = filters.values({f"fixed_{name}": value for name, value in (where or {}).items()})
+    if db.type == POSTGRES and "search" in values:
+        values["search"] = values["search"].replace("\\", "\\\\")  # its LIKE escapes by it
     order = listing.order
     if filters.sortby:
         order = f"{filters.sortby} {'desc' if filters.direction == 'desc' else 'asc'}"

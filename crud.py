@@ -22,15 +22,28 @@ Row = Mapping[str, Any]
 async def fetch_row(
     query: str, values: dict[str, Any] | None = None, conn: Connection | None = None
 ) -> Row | None:
-    """One row as a mapping, or None. The values must not hold text with markup (lnbits.md 4)."""
-    return cast("Row | None", await (conn or db).fetchone(query, values))
+    """The first row as a mapping, or None."""
+    rows = await fetch_rows(query, values, conn)
+    return rows[0] if rows else None
 
 
 async def fetch_rows(
     query: str, values: dict[str, Any] | None = None, conn: Connection | None = None
 ) -> list[Row]:
-    """Rows as mappings; every caller's query carries its own limit."""
-    return cast("list[Row]", await (conn or db).fetchall(query, values))
+    """Rows as mappings; every caller's query carries its own limit.
+
+    Past LNbits' `fetchall`, which strips markup from text: a search would be another search.
+    """
+    if conn is None:
+        async with db.connect() as own:
+            return await fetch_rows(query, values, own)
+    given = values or {}
+    if any(isinstance(value, str) and "\x00" in value for value in given.values()):
+        return []  # PostgreSQL takes no such text, so nothing stored has it
+    rewritten = conn.rewrite_values(given)
+    bound = {k: v if isinstance(v, str) else rewritten[k] for k, v in given.items()}
+    result = await conn.conn.execute(text(conn.rewrite_query(query)), bound)
+    return cast("list[Row]", list(result.mappings().all()))
 
 
 # -- settings ---------------------------------------------------------------------------------

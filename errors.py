@@ -265,11 +265,13 @@ class WalletRowCollision(InvariantViolation):
 class BadInput(SatMachineError):
     code = "BAD_INPUT"
     http_status = 422
+    default_hint = "Correct what is named and send it again; nothing was changed."
 
 
 class NotFound(SatMachineError):
     code = "NOT_FOUND"
     http_status = 404
+    default_hint = "Check the id, or reload the page: it may have been removed."
 
 
 class StateConflict(SatMachineError):

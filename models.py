@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -23,10 +23,12 @@ POLL_INTERVAL_MAX_S = 86_400
 WATCH_GRACE_MAX_S = 30 * 86_400  # the window every poll looks at again
 TEXT_MAX = 500  # notes and reasons: a few sentences
 NAME_MAX = 100
+REASON_MIN = 3
 ID_MAX = 64  # LNbits ids have 32 characters, Lamassu's 36
 SECRET_MAX = 20_000  # an RSA 16384 key in PEM has 13 kB
 WHOLE_UNITS_MAX = 10**12  # beyond any real deposit, far inside 64 bits of minor units
 DAILY_LIMIT_MAX = 10**9
+EXPONENT_MAX = 30  # far beyond any currency's decimals and any rate's
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # A host name, an IPv4 or IPv6 address; never an option, an address list or a shell word.
@@ -58,6 +60,14 @@ def host_name(value: str, what: str) -> str:
 def known_time_zones() -> frozenset[str]:
     """The zones of this machine. Asked once: it is a walk through a folder tree."""
     return frozenset(available_timezones())
+
+
+def given_reason(value: str) -> str:
+    """A reason that says something: blanks are none."""
+    text = plain_text(value, "the reason") or ""
+    if len(text) < REASON_MIN:
+        raise ValueError(f"give a reason of at least {REASON_MIN} characters")
+    return text
 
 
 class Request(BaseModel):
@@ -100,7 +110,7 @@ class OperatorSettings(BaseModel):
     @validator("time_zone")
     def _time_zone(cls, value: str) -> str:
         if value not in known_time_zones():
-            raise ValueError(f"'{value}' is not a known time zone, for example America/Guatemala")
+            raise ValueError("is not a known time zone, for example America/Guatemala")
         return value
 
 
@@ -124,10 +134,22 @@ class UpdateSettings(Request):
         return aware(value)
 
 
+def short_decimal(value: Any) -> Any:
+    """Refuse an exponent whose exact fraction would take minutes to compute (1e-99999999)."""
+    if value is not None and not isinstance(value, bool):
+        try:
+            exponent = Decimal(str(value)).as_tuple().exponent
+        except (InvalidOperation, ValueError):
+            return value  # not a number: pydantic says so
+        if isinstance(exponent, int) and abs(exponent) > EXPONENT_MAX:
+            raise ValueError("has more decimals or digits than any amount has")
+    return value
+
+
 def known_currency(value: str) -> str:
     """An ISO 4217 code whose minor unit we know."""
     if value not in CURRENCY_EXPONENT:
-        raise ValueError(f"'{value}' is not a known currency code, for example GTQ or USD")
+        raise ValueError("is not a known currency code, for example GTQ or USD")
     return value
 
 
@@ -297,6 +319,8 @@ class CreateDeposit(Request):
     currency: str = "GTQ"
     notes: str | None = Field(None, max_length=TEXT_MAX)
 
+    _short = validator("amount", pre=True, allow_reuse=True)(short_decimal)
+
     @validator("currency")
     def _currency(cls, value: str) -> str:
         return known_currency(value)
@@ -328,25 +352,29 @@ class UpdateDepositStatus(Request):
 class ProcessRequest(Request):
     """What a person states about a cash-out that the rules alone do not settle (design.md 7)."""
 
-    reason: str | None = Field(None, min_length=3, max_length=TEXT_MAX)
+    reason: str | None = Field(None, max_length=TEXT_MAX)
     fiat_amount: Decimal | None = Field(None, gt=0, le=WHOLE_UNITS_MAX)
     fiat_is_wrong: bool = False  # Lamassu's fiat itself is wrong, not only what came out
     commission_percentage: Decimal | None = Field(None, ge=0, le=1)
     discount: Decimal | None = Field(None, ge=0, le=100)
 
+    _short = validator(
+        "fiat_amount", "commission_percentage", "discount", pre=True, allow_reuse=True
+    )(short_decimal)
+
     @validator("reason")
     def _reason(cls, value: str | None) -> str | None:
-        return plain_text(value, "the reason")
+        return given_reason(value) if value is not None else None
 
 
 class ReasonRequest(Request):
     """An action that needs a reason."""
 
-    reason: str = Field(..., min_length=3, max_length=TEXT_MAX)
+    reason: str = Field(..., max_length=TEXT_MAX)
 
     @validator("reason")
     def _reason(cls, value: str) -> str:
-        return plain_text(value, "the reason") or ""
+        return given_reason(value)
 
 
 class EnabledRequest(Request):

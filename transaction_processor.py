@@ -135,6 +135,13 @@ async def tick(cause: str, *, wait_s: float = 0) -> Report:
             await settle_and_announce(report)
         except SatMachineError as exc:
             error = exc
+        except Exception as exc:
+            unforeseen = SatMachineError(
+                f"An error of this program: {type(exc).__name__}",
+                hint="LNbits' log has the details; nothing was half done.",
+            )
+            await _finish(poll_id, report, unforeseen)
+            raise
         finally:
             await show("idle")
         await _finish(poll_id, report, error)

@@ -196,7 +196,11 @@ class _Run:
             report.detail = settings.ssh_place
         async with self._step("host_key") as report:
             if not settings.ssh_host_key:
-                raise HostKeyUnknown(f"{found.key_type} {found.fingerprint_sha256}", **found.facts)
+                raise HostKeyUnknown(
+                    f"Nobody has accepted the SSH key of {settings.ssh_place} yet:"
+                    f" {found.key_type} {found.fingerprint_sha256}",
+                    **found.facts,
+                )
             pinned = parse_host_key(settings.ssh_host_key)
             if pinned.key_type != found.key_type:
                 found = await fetch_host_key(settings, key_type=pinned.key_type, limits=limits)

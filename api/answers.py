@@ -6,6 +6,7 @@ The field names of the earlier extension are kept beside ours, so that scripts g
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime, timezone
 from fractions import Fraction
 from typing import Any
@@ -121,10 +122,12 @@ def cash_out_detail(row: Row, events: list[Row]) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
+    """A finite number, or None: JSON has no NaN and no infinity, PostgreSQL's numeric has both."""
     try:
-        return None if value is None else float(value)
+        number = None if value is None else float(value)
     except ValueError:
         return None
+    return number if number is not None and math.isfinite(number) else None
 
 
 def event(row: Row) -> dict[str, Any]:
@@ -189,7 +192,7 @@ def client(row: Row, balances: list[Row]) -> dict[str, Any]:
         "wallet_id": row["wallet_id"],
         "username": row["username"],
         "dca_mode": row["dca_mode"],
-        "fixed_mode_daily_limit": row["fixed_mode_daily_limit"],
+        "fixed_mode_daily_limit": _number(row["fixed_mode_daily_limit"]),
         "status": row["status"],
         "created_at": instant(row["created_at"]),
         "updated_at": instant(row["updated_at"]),

@@ -8,26 +8,33 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from lnbits.db import Filters
-from lnbits.decorators import parse_filters
 from starlette.requests import Request
 
 from .. import books, crud
 from ..domain.money import INT64_MAX, decimal_text
 from ..domain.split import effective_commission
 from ..errors import BadInput, NotFound
-from ..models import ID_MAX, WHOLE_UNITS_MAX, Page, ProcessRequest, ReasonRequest, known_currency
+from ..models import (
+    ID_MAX,
+    WHOLE_UNITS_MAX,
+    Page,
+    ProcessRequest,
+    ReasonRequest,
+    known_currency,
+    short_decimal,
+)
 from ..services import cash_outs, retry
 from ..services.announce import announce_leg
 from ..transaction_processor import manual_poll, report_facts
 from . import answers
-from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once
+from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once, page_filters
 
 router = APIRouter(route_class=AnsweringRoute)
 
 
 @router.get("/transactions")
 async def get_transactions(
-    filters: Annotated[Filters[Any], Depends(parse_filters(books.CashOutFilters))],
+    filters: Annotated[Filters[Any], Depends(page_filters(books.CashOutFilters))],
 ) -> Page:
     """A page of cash-outs, newest first."""
     rows, total = await books.page(books.CASH_OUTS, filters)
@@ -163,6 +170,16 @@ async def post_test_transaction(
     currency: str | None = None,
 ) -> dict[str, Any]:
     """What such a sale would give now: the split and the plan. Moves nothing (SAT-65)."""
+    for name, value in (
+        ("commission_percentage", commission_percentage),
+        ("discount", discount),
+        ("fiat_amount", fiat_amount),
+        ("raw_ticker_price", raw_ticker_price),
+    ):
+        try:
+            short_decimal(value)
+        except ValueError as exc:
+            raise BadInput(f"{name} {exc}", hint="Give a number of ordinary size.") from exc
     try:
         code = known_currency(currency or (await crud.get_settings()).currency)
     except ValueError as exc:

@@ -6,14 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from lnbits.db import Filters
-from lnbits.decorators import parse_filters
 from starlette.requests import Request
 
 from .. import books, crud
 from ..models import CreateClient, Page, UpdateClient
 from ..services import clients
 from . import answers
-from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once
+from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once, page_filters
 
 router = APIRouter(route_class=AnsweringRoute)
 public_router = APIRouter(route_class=AnsweringRoute)
@@ -28,7 +27,7 @@ async def get_client_limits() -> dict[str, Any]:
 
 @router.get("/clients")
 async def get_clients(
-    filters: Annotated[Filters[Any], Depends(parse_filters(books.ClientFilters))],
+    filters: Annotated[Filters[Any], Depends(page_filters(books.ClientFilters))],
 ) -> Page:
     """A page of clients, each with what remains per currency."""
     rows, total = await books.page(books.CLIENTS, filters)
@@ -89,7 +88,7 @@ async def get_client_balance(client_id: str) -> dict[str, Any]:
 @router.get("/clients/{client_id}/distributions")
 async def get_client_shares(
     client_id: str,
-    filters: Annotated[Filters[Any], Depends(parse_filters(books.ShareFilters))],
+    filters: Annotated[Filters[Any], Depends(page_filters(books.ShareFilters))],
 ) -> Page:
     """A page of a client's shares."""
     await books.get_client(client_id)

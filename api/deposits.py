@@ -6,21 +6,20 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from lnbits.db import Filters
-from lnbits.decorators import parse_filters
 from starlette.requests import Request
 
 from .. import books
 from ..models import CreateDeposit, Page, UpdateDepositStatus
 from ..services import deposits
 from . import answers
-from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once
+from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once, page_filters
 
 router = APIRouter(route_class=AnsweringRoute)
 
 
 @router.get("/deposits")
 async def get_deposits(
-    filters: Annotated[Filters[Any], Depends(parse_filters(books.DepositFilters))],
+    filters: Annotated[Filters[Any], Depends(page_filters(books.DepositFilters))],
 ) -> Page:
     """A page of deposits."""
     rows, total = await books.page(books.DEPOSITS, filters)

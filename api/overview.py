@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from lnbits.db import Filters
-from lnbits.decorators import parse_filters
 
 from .. import books
 from ..models import Page, ReasonRequest
@@ -14,7 +13,7 @@ from ..services import gates, overview, readiness
 from ..services.alerts import open_alerts
 from ..transaction_processor import progress
 from . import answers
-from .routing import Actor, AnsweringRoute, changes
+from .routing import Actor, AnsweringRoute, changes, page_filters
 
 router = APIRouter(route_class=AnsweringRoute)
 
@@ -48,7 +47,7 @@ async def post_resume(gate: str, data: ReasonRequest, actor: Actor) -> dict[str,
 
 @router.get("/polls")
 async def get_polls(
-    filters: Annotated[Filters[Any], Depends(parse_filters(books.PollFilters))],
+    filters: Annotated[Filters[Any], Depends(page_filters(books.PollFilters))],
 ) -> Page:
     """A page of polls, newest first."""
     rows, total = await books.page(books.POLLS, filters)

@@ -71,7 +71,7 @@ async def gate_states() -> dict[str, Any]:
 async def open_gate(gate: str, reason: str, actor: str) -> None:
     """A person looked and lets money work go on. `takeover` stays on record as accepted."""
     if gate not in GATES:
-        raise BadInput(f"'{gate}' is not something that can be resumed")
+        raise BadInput("This cannot be resumed", hint="Resume halt, takeover or restore.")
     now_us = clock.now_us()
 
     async def work(conn: SettlementConnection) -> None:

@@ -51,6 +51,8 @@ AMOUNTS = (
     "raw_ticker_price",
     "created",
 )
+# Their reason lies in a table beside the sale's row, which is the same as ever.
+BESIDE_CODES = (HoldCode.TEST_CUSTOMER.value, HoldCode.DEVICE_UNKNOWN.value)
 
 
 @dataclass
@@ -154,14 +156,25 @@ async def compare_row(
     if known["origin"] != "observed":
         return 0
     before = json.loads(known["source_row"])
+    if row.get("vanished") and before.get("vanished"):
+        return 0
     if _facts(before) == _facts(row):
         if known["changed_row"] is not None:
             await _change_taken_back(conn, known)
             return 1
+        if _reason_beside_is_gone(known, row, rule):
+            return await _reclassify(conn, known, before, row, rule)
         return 0
     if CashOutState(known["status"]) not in OPEN_STATES:
         return await _record_change(conn, known, row)
     return await _reclassify(conn, known, before, row, rule)
+
+
+def _reason_beside_is_gone(known: Row, row: SourceRow, rule: SplitRule) -> bool:
+    """The sale's row is as it was, but what held it in a table beside it was repaired."""
+    if known["status"] != CashOutState.HELD.value or known["hold_code"] not in BESIDE_CODES:
+        return False
+    return classify(row, rule) != Verdict(CashOutState.HELD, HoldCode(known["hold_code"]))
 
 
 def _facts(row: SourceRow) -> list[str | None]:
@@ -214,10 +227,13 @@ async def _reclassify(
 ) -> int:
     """An open cash-out's row changed: where does it belong now?"""
     verdict = classify(row, rule)
+    kept_amounts = before.get("first_amounts")
+    first = json.loads(kept_amounts) if kept_amounts else {n: before.get(n) for n in AMOUNTS}
     if row.get("vanished"):
         row = {**before, "vanished": "true"}
         verdict = Verdict(CashOutState.HELD, HoldCode.SOURCE_CHANGED)
-    elif any(before.get(name) != row.get(name) for name in AMOUNTS):
+    elif any(first[name] != row.get(name) for name in AMOUNTS):
+        row = {**row, "first_amounts": json.dumps(first)}
         verdict = Verdict(CashOutState.HELD, HoldCode.SOURCE_CHANGED)
     elif verdict.state is None:
         verdict = Verdict(CashOutState.HELD, HoldCode.STATUS_UNEXPECTED)

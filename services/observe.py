@@ -82,7 +82,7 @@ async def observe(
     for hour_us in gone:
         await _check_ids(source, await _stored_ids(hour_us), intake, seen)
         await crud.forget_hour(hour_us)
-    await _check_ids(source, await _open_ids_before(from_us), intake, seen)
+    await _check_ids(source, await _open_ids_outside(from_us, start_at_us), intake, seen)
     await hold_overdue(started_us)
 
     seen.new_rows = intake.new_rows
@@ -134,13 +134,15 @@ async def _stored_ids(hour_us: int) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
-async def _open_ids_before(created_us: int) -> list[str]:
-    """Unsettled rows outside the window: their state may still change."""
+async def _open_ids_outside(created_us: int, start_at_us: int) -> list[str]:
+    """Unsettled rows that no hour of the look contains, or whose reason lies in another table."""
     rows = await crud.fetch_rows(
         "SELECT lamassu_transaction_id AS id FROM satoshimachine.lamassu_transactions"
         " WHERE status IN ('pending', 'watching', 'held') AND origin = 'observed'"
-        " AND (created_us < :before OR created_us IS NULL)"
+        " AND (created_us < :before OR created_us IS NULL"
+        " OR COALESCE(confirmed_at_us, created_us) < :start"
+        " OR hold_code IN ('test_customer', 'device_unknown'))"
         " ORDER BY confirmed_at_us DESC LIMIT :most",
-        {"before": created_us, "most": OPEN_ROWS_MAX},
+        {"before": created_us, "start": start_at_us, "most": OPEN_ROWS_MAX},
     )
     return [str(row["id"]) for row in rows]

@@ -24,6 +24,7 @@ from ..errors import (
     StillFailed,
     ensure,
 )
+from .alerts import resolve_alerts
 from .gates import refuse_if_stopped
 from .owed import show_owed
 from .secret import installation_secret
@@ -71,10 +72,13 @@ async def retry_share(share_id: str, *, by_hand: bool = False, actor: str = SYST
     return outcome
 
 
-async def retry_commission(cash_out_id: str, *, by_hand: bool = False, actor: str = SYSTEM) -> None:
-    """Move a failed commission to the commission wallet that is set now. Raises as retry_share."""
+async def retry_commission(cash_out_id: str, *, by_hand: bool = False, actor: str = SYSTEM) -> str:
+    """Move a failed commission to the commission wallet that is set now; the key of its leg.
 
-    async def work(conn: SettlementConnection) -> str | None:
+    Raises as retry_share.
+    """
+
+    async def work(conn: SettlementConnection) -> Leg | str:
         await refuse_if_stopped(conn, by_hand=by_hand)
         cash_out = await _cash_out(conn, cash_out_id)
         if cash_out["commission_status"] != "failed":
@@ -117,6 +121,7 @@ async def retry_commission(cash_out_id: str, *, by_hand: bool = False, actor: st
             now_us=now_us,
             cash_out_id=cash_out_id,
         )
+        await resolve_alerts(conn, f"commission:{cash_out_id}", now_us)
         await record(
             conn,
             "commission_paid",

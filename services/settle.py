@@ -214,6 +214,16 @@ async def write_plan(conn: SettlementConnection, cash_out: Row, plan: Plan, acto
     for share in plan.shares:
         if share.state is ShareState.FAILED:
             await show_owed(conn, share.client_id, share.problem or "")
+    if plan.commission_state is CommissionState.FAILED:
+        await raise_alert(
+            conn,
+            f"commission:{cash_out['id']}",
+            "commission_failed",
+            "warning",
+            f"{plan.split.commission_sats} sats of commission wait: {plan.commission_problem}",
+            "Choose another commission wallet; it is tried again by itself.",
+            cash_out["id"],
+        )
 
 
 COMPLETE = """

@@ -10,6 +10,8 @@ from playwright.async_api import expect
 
 pytestmark = pytest.mark.sqlite_only  # the stage's LNbits always is
 
+OTHER_WIDTHS = (360, 600, 1024, 1600)  # Quasar's breakpoints lie between them
+
 
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -25,3 +27,6 @@ async def test_the_page_fits(
         await page.wait_for_load_state("networkidle")
         await visitor.fits()
         await visitor.picture(screenshots / f"page-{look}.png", full_page=True)
+        for width in OTHER_WIDTHS:
+            await page.set_viewport_size({"width": width, "height": size[1]})
+            await visitor.fits()
