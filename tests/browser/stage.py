@@ -26,6 +26,12 @@ PAGE = "/satmachineadmin/"
 SETTLED_MS = 500  # Quasar moves things for 300 ms
 DESKTOP, PHONE = (1440, 1000), (390, 844)
 
+STICKS_OUT = """
+() => [...document.querySelectorAll('body *')]
+    .filter(e => e.getBoundingClientRect().right > window.innerWidth + 1)
+    .slice(0, 5).map(e => `${e.tagName}.${e.className}`)
+"""
+
 Sale = Callable[..., dict[str, Any]]
 
 
@@ -137,10 +143,17 @@ class Visitor:
         await self.page.wait_for_timeout(SETTLED_MS)
         await self.page.screenshot(path=path, full_page=full_page)
 
+    async def resize(self, width: int, height: int) -> None:
+        """As when somebody turns the phone; the page follows a moment later."""
+        await self.page.set_viewport_size({"width": width, "height": height})
+        await self.page.wait_for_timeout(SETTLED_MS)
+
     async def fits(self) -> None:
         """Nothing sticks out of the window to the side."""
         wide = await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert wide <= 0, f"the page is {wide} px wider than the window"
+        assert (
+            wide <= 0
+        ), f"the page is {wide} px wider than the window: {await self.page.evaluate(STICKS_OUT)}"
 
 
 Visit = Callable[..., Any]

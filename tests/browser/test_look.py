@@ -28,5 +28,5 @@ async def test_the_page_fits(
         await visitor.fits()
         await visitor.picture(screenshots / f"page-{look}.png", full_page=True)
         for width in OTHER_WIDTHS:
-            await page.set_viewport_size({"width": width, "height": size[1]})
+            await visitor.resize(width, size[1])
             await visitor.fits()

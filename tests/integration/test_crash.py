@@ -120,9 +120,7 @@ async def test_a_lost_commit_answer_is_read_again(
     async def commit_and_lose(self: Any) -> None:
         await original(self)
         changed = await self.execute(
-            settlement_module.text(
-                "SELECT COUNT(*) FROM satoshimachine.settlement_legs"
-            )
+            settlement_module.text("SELECT COUNT(*) FROM satoshimachine.settlement_legs")
         )
         if changed.scalar() and not lost:
             lost.append(True)

@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-
 CASH_OUTS = (
     "SELECT * FROM satoshimachine.lamassu_transactions WHERE status = 'completed'"
     " AND origin = 'observed'"
@@ -71,9 +70,7 @@ def _prove_cash_outs(cash_outs: list[Any], shares: list[Any]) -> None:
         assert charged == c["drawn_minor"]
 
 
-def _prove_legs(
-    cash_outs: list[Any], shares: list[Any], legs: list[Any], rows: list[Any]
-) -> None:
+def _prove_legs(cash_outs: list[Any], shares: list[Any], legs: list[Any], rows: list[Any]) -> None:
     expected: dict[str, tuple[str, int]] = {}
     for leg in legs:
         msat = leg["amount_sats"] * 1000
