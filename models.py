@@ -7,15 +7,24 @@ whole currency units in decimal text or number and is exact from there on.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
-from decimal import Decimal, InvalidOperation
-from functools import cache
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
-from zoneinfo import available_timezones
 
 from pydantic import BaseModel, Extra, Field, validator
 
-from .domain.money import CURRENCY_EXPONENT
+from .domain.fields import (
+    CONTROL,
+    SOCKET_FOLDER,
+    aware,
+    given_reason,
+    host_name,
+    is_text,
+    known_currency,
+    known_time_zones,
+    plain_text,
+    short_decimal,
+)
 from .domain.states import DcaMode, DepositState, FundingMode, SplitRule
 
 POLL_INTERVAL_MIN_S = 60  # each poll scans a table without an index (lamassu.md 1)
@@ -23,51 +32,10 @@ POLL_INTERVAL_MAX_S = 86_400
 WATCH_GRACE_MAX_S = 30 * 86_400  # the window every poll looks at again
 TEXT_MAX = 500  # notes and reasons: a few sentences
 NAME_MAX = 100
-REASON_MIN = 3
 ID_MAX = 64  # LNbits ids have 32 characters, Lamassu's 36
 SECRET_MAX = 20_000  # an RSA 16384 key in PEM has 13 kB
 WHOLE_UNITS_MAX = 10**12  # beyond any real deposit, far inside 64 bits of minor units
 DAILY_LIMIT_MAX = 10**9
-EXPONENT_MAX = 30  # far beyond any currency's decimals and any rate's
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# A host name, an IPv4 or IPv6 address; never an option, an address list or a shell word.
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.\-_]{0,251}[A-Za-z0-9])?\.?|[0-9A-Fa-f:]{2,45}")
-_SOCKET_FOLDER = re.compile(r"/[A-Za-z0-9._\-/]{0,100}")
-
-
-def plain_text(value: str | None, what: str) -> str | None:
-    """Refuse control characters and line breaks: they have no business in one line of text."""
-    if value is not None and (_CONTROL.search(value) or not _is_text(value)):
-        raise ValueError(f"{what} must be one line without control characters")
-    return value.strip() if value is not None else None
-
-
-def _is_text(value: str) -> bool:
-    """False for half a character, which JSON can carry and no database stores."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in value)
-
-
-def host_name(value: str, what: str) -> str:
-    """A name or address that can only be a name or address."""
-    value = value.strip()
-    if not _HOST.fullmatch(value):
-        raise ValueError(f"{what} must be a host name or an IP address")
-    return value
-
-
-@cache
-def known_time_zones() -> frozenset[str]:
-    """The zones of this machine. Asked once: it is a walk through a folder tree."""
-    return frozenset(available_timezones())
-
-
-def given_reason(value: str) -> str:
-    """A reason that says something: blanks are none."""
-    text = plain_text(value, "the reason") or ""
-    if len(text) < REASON_MIN:
-        raise ValueError(f"give a reason of at least {REASON_MIN} characters")
-    return text
 
 
 class Request(BaseModel):
@@ -134,32 +102,6 @@ class UpdateSettings(Request):
         return aware(value)
 
 
-def short_decimal(value: Any) -> Any:
-    """Refuse an exponent whose exact fraction would take minutes to compute (1e-99999999)."""
-    if value is not None and not isinstance(value, bool):
-        try:
-            exponent = Decimal(str(value)).as_tuple().exponent
-        except (InvalidOperation, ValueError):
-            return value  # not a number: pydantic says so
-        if isinstance(exponent, int) and abs(exponent) > EXPONENT_MAX:
-            raise ValueError("has more decimals or digits than any amount has")
-    return value
-
-
-def known_currency(value: str) -> str:
-    """An ISO 4217 code whose minor unit we know."""
-    if value not in CURRENCY_EXPONENT:
-        raise ValueError("is not a known currency code, for example GTQ or USD")
-    return value
-
-
-def aware(value: datetime | None) -> datetime | None:
-    """An instant without a zone could be any instant: refuse it."""
-    if value is not None and value.tzinfo is None:
-        raise ValueError("give the time with its zone, for example 2026-01-31T00:00:00Z")
-    return value.astimezone(timezone.utc) if value else None
-
-
 # -- connection -------------------------------------------------------------------------------
 
 
@@ -212,7 +154,7 @@ class SaveConfig(Request):
     @validator("host")
     def _host(cls, value: str) -> str:
         if value.startswith("/"):
-            if not _SOCKET_FOLDER.fullmatch(value):
+            if not SOCKET_FOLDER.fullmatch(value):
                 raise ValueError("host must be a host name or an absolute socket folder")
             return value
         return host_name(value, "host")
@@ -236,13 +178,13 @@ class SaveConfig(Request):
 
     @validator("password", "ssh_password", "ssh_key_passphrase")
     def _secret(cls, value: str | None) -> str | None:
-        if value and (_CONTROL.search(value) or not _is_text(value)):
+        if value and (CONTROL.search(value) or not is_text(value)):
             raise ValueError("must not contain control characters")
         return value
 
     @validator("ssh_private_key", "ssh_host_key")
     def _key(cls, value: str | None) -> str | None:
-        if value and not _is_text(value):
+        if value and not is_text(value):
             raise ValueError("must be a key in plain text")
         return value
 

@@ -11,6 +11,7 @@ from lnbits.db import Filters
 from starlette.requests import Request
 
 from .. import books, crud
+from ..domain.fields import known_currency, short_decimal
 from ..domain.money import INT64_MAX, decimal_text
 from ..domain.split import effective_commission
 from ..errors import BadInput, NotFound
@@ -20,8 +21,6 @@ from ..models import (
     Page,
     ProcessRequest,
     ReasonRequest,
-    known_currency,
-    short_decimal,
 )
 from ..services import cash_outs, retry
 from ..services.announce import announce_leg

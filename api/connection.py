@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from .. import clock, crud
 from ..domain.days import instant_us
+from ..domain.fields import aware
 from ..errors import BadInput, SatMachineError
 from ..models import (
     EnabledRequest,
@@ -18,7 +19,6 @@ from ..models import (
     SaveConfig,
     StoredConfig,
     UpdateSettings,
-    aware,
 )
 from ..services import connection, operator_settings
 from ..services.observe import META_CLOCK, META_LAST_SUCCESS

@@ -103,33 +103,7 @@ async def retry_commission(cash_out_id: str, *, by_hand: bool = False, actor: st
             )
             return problem
         await _move(conn, cash_out, leg)
-        now_us = clock.now_us()
-        hit = await conn.changed(
-            "UPDATE satoshimachine.lamassu_transactions SET commission_status = 'paid',"
-            " commission_wallet_id = :wallet, commission_message = NULL"
-            " WHERE id = :id AND commission_status = 'failed'",
-            {"wallet": wallet_id, "id": cash_out_id},
-        )
-        ensure(hit == 1, "the commission changed under our lock")
-        await ledger.post(
-            conn,
-            "commission_retried",
-            [
-                Entry(ledger.COMMISSION_OWED, ledger.SAT, -leg.amount_sats, leg.key),
-                Entry(ledger.COMMISSION, ledger.SAT, leg.amount_sats, leg.key),
-            ],
-            now_us=now_us,
-            cash_out_id=cash_out_id,
-        )
-        await resolve_alerts(conn, f"commission:{cash_out_id}", now_us)
-        await record(
-            conn,
-            "commission_paid",
-            cash_out_id,
-            {"wallet_id": wallet_id},
-            actor=actor,
-            now_us=now_us,
-        )
+        await _confirm_commission(conn, cash_out_id, leg, actor)
         return leg
 
     outcome = await settlement(work)
@@ -310,6 +284,32 @@ async def _confirm_share(
         now_us=now_us,
     )
     await show_owed(conn, client_id, share["error_message"] or "")
+
+
+async def _confirm_commission(
+    conn: SettlementConnection, cash_out_id: str, leg: Leg, actor: str
+) -> None:
+    now_us = clock.now_us()
+    hit = await conn.changed(
+        "UPDATE satoshimachine.lamassu_transactions SET commission_status = 'paid',"
+        " commission_wallet_id = :wallet, commission_message = NULL"
+        " WHERE id = :id AND commission_status = 'failed'",
+        {"wallet": leg.to_wallet_id, "id": cash_out_id},
+    )
+    ensure(hit == 1, "the commission changed under our lock")
+    await ledger.post(
+        conn,
+        "commission_retried",
+        [
+            Entry(ledger.COMMISSION_OWED, ledger.SAT, -leg.amount_sats, leg.key),
+            Entry(ledger.COMMISSION, ledger.SAT, leg.amount_sats, leg.key),
+        ],
+        now_us=now_us,
+        cash_out_id=cash_out_id,
+    )
+    await resolve_alerts(conn, f"commission:{cash_out_id}", now_us)
+    detail = {"wallet_id": leg.to_wallet_id, "sats": leg.amount_sats}
+    await record(conn, "commission_paid", cash_out_id, detail, actor=actor, now_us=now_us)
 
 
 async def _note_share(conn: SettlementConnection, share_id: str, problem: str) -> None:

@@ -27,7 +27,7 @@ from browser.stage import (
 from playwright.async_api import Browser, StorageState, async_playwright, expect
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def needs_chromium() -> None:
     """Skip on machines without it; in CI that would hide a page that does not work."""
     if not CHROMIUM.exists():
@@ -38,7 +38,9 @@ def needs_chromium() -> None:
 
 
 @pytest.fixture(scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def stage(
+    needs_chromium: None, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stage]:
     """LNbits in a process of its own, set up over HTTP, with sales polled once."""
     async with staged(tmp_path_factory.mktemp("browser")) as stage:
         yield stage
