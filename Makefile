@@ -6,7 +6,8 @@ BIN := .venv/bin
 VENV := .venv/.installed
 NODE := node_modules/.installed
 TYPING := .cache/typing/satmachineadmin
-PYTEST := $(BIN)/python -m pytest
+# Its own temp root each: pytest closes a shared one for the user PostgreSQL runs as.
+PYTEST = PYTEST_DEBUG_TEMPROOT=$$(mktemp -d) $(BIN)/python -m pytest
 HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := help
@@ -28,8 +29,8 @@ demo: $(VENV)
 test:
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory sqlite
-	@$(MAKE) --no-print-directory postgres
+	@printf '\n==> Everything else, on SQLite and on PostgreSQL side by side: some minutes\n'
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target sqlite postgres
 
 unit: $(VENV)
 	@printf '\n==> Unit tests\n'

@@ -123,7 +123,7 @@ class PollFilters(FilterModel):
     started_us: int
 
 
-CASH_OUTS = Listing("lamassu_transactions", "confirmed_at_us DESC", CashOutFilters)
+CASH_OUTS = Listing("lamassu_transactions", "confirmed_at_us DESC NULLS LAST", CashOutFilters)
 SHARES = Listing("dca_payments", "cash_out_us DESC", ShareFilters)
 DEPOSITS = Listing("dca_deposits", "created_at DESC", DepositFilters)
 CLIENTS = Listing("dca_clients", "created_at DESC", ClientFilters)

@@ -80,7 +80,9 @@ async def post_manual_poll(actor: Actor, request: Request, key: IdempotencyKey =
 
     async def run() -> dict[str, Any]:
         report = await manual_poll()
-        message = f"{report.settled} cash-outs settled"
+        message = (
+            "1 cash-out settled" if report.settled == 1 else f"{report.settled} cash-outs settled"
+        )
         if report.held:
             message += f", {report.held} need you"
         if report.left_pending:
@@ -208,6 +210,8 @@ async def post_test_transaction(
         "plan": {
             "drawn": decimal_text(plan.drawn_minor, code),
             "operator_remainder_sats": plan.operator_remainder_sats,
+            "confirmed_sats": plan.confirmed_sats,
+            "failed_sats": plan.failed_sats,
             "shares": [
                 {
                     "client_id": share.client_id,

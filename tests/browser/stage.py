@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from satmachineadmin.dev.embedded_lamassu import EmbeddedLamassu
     from satmachineadmin.dev.lnbits_api import LnbitsApi
 
-CHROMIUM = Path("/usr/bin/nochromium")
+CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
