@@ -14,6 +14,7 @@ from typing import Any
 from .. import clock
 from ..crud import Row
 from ..domain.money import CURRENCY_EXPONENT, decimal_text
+from ..domain.plan import Plan
 from ..domain.states import HOLD_REASONS, HoldCode
 
 PERCENT_DIGITS = 4
@@ -203,6 +204,27 @@ def client(row: Row, balances: list[Row]) -> dict[str, Any]:
                 "remaining_balance": fiat(b["balance"], str(b["unit"])),
             }
             for b in balances
+        ],
+    }
+
+
+def plan(given: Plan) -> dict[str, Any]:
+    """What a plan would pay to whom."""
+    currency = given.given.currency
+    return {
+        "drawn": decimal_text(given.drawn_minor, currency),
+        "operator_remainder_sats": given.operator_remainder_sats,
+        "confirmed_sats": given.confirmed_sats,
+        "failed_sats": given.failed_sats,
+        "shares": [
+            {
+                "client_id": one.client_id,
+                "amount_sats": one.sats,
+                "fiat": decimal_text(one.fiat_minor, currency),
+                "status": one.state.value,
+                "problem": one.problem,
+            }
+            for one in given.shares
         ],
     }
 

@@ -207,20 +207,5 @@ async def post_test_transaction(
             "fiat_assumed": assumed,
             "currency": code,
         },
-        "plan": {
-            "drawn": decimal_text(plan.drawn_minor, code),
-            "operator_remainder_sats": plan.operator_remainder_sats,
-            "confirmed_sats": plan.confirmed_sats,
-            "failed_sats": plan.failed_sats,
-            "shares": [
-                {
-                    "client_id": share.client_id,
-                    "amount_sats": share.sats,
-                    "fiat": decimal_text(share.fiat_minor, code),
-                    "status": share.state.value,
-                    "problem": share.problem,
-                }
-                for share in plan.shares
-            ],
-        },
+        "plan": answers.plan(plan),
     }
