@@ -6,8 +6,6 @@ BIN := .venv/bin
 VENV := .venv/.installed
 NODE := node_modules/.installed
 TYPING := .cache/typing/satmachineadmin
-# Its own temp root each: pytest closes a shared one for the user PostgreSQL runs as.
-PYTEST = PYTEST_DEBUG_TEMPROOT=$$(mktemp -d) $(BIN)/python -m pytest
 HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := help
@@ -32,19 +30,25 @@ test:
 	@printf '\n==> Everything else, on SQLite and on PostgreSQL side by side: some minutes\n'
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target sqlite postgres
 
+# $(1): LNbits' database, $(2): what to run. A temp root of its own: pytest closes a shared one for
+# the user that PostgreSQL runs as.
+define pytest
+@root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && \
+	SATM_TEST_DB=$(1) PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/python -m pytest --quiet $(2)
+endef
+
 unit: $(VENV)
 	@printf '\n==> Unit tests\n'
-	@$(PYTEST) --quiet tests/unit tests/test_tidy.py
+	$(call pytest,sqlite,tests/unit tests/test_tidy.py)
 
 sqlite: $(VENV)
 	@printf '\n==> Everything else, LNbits on SQLite\n'
-	@SATM_TEST_DB=sqlite $(PYTEST) --quiet --ignore=tests/unit --ignore=tests/test_tidy.py
+	$(call pytest,sqlite,--ignore=tests/unit --ignore=tests/test_tidy.py)
 
 # The contract tests know Lamassu's database only, never LNbits': once is enough.
 postgres: $(VENV)
 	@printf '\n==> Everything that knows LNbits, on PostgreSQL\n'
-	@SATM_TEST_DB=postgres $(PYTEST) --quiet --ignore=tests/unit --ignore=tests/test_tidy.py \
-		--ignore=tests/contract
+	$(call pytest,postgres,--ignore=tests/unit --ignore=tests/test_tidy.py --ignore=tests/contract)
 
 check: checkruff checkblack mypy checkprettier checktypes
 

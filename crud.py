@@ -182,17 +182,18 @@ async def store_test_result(success: bool, now_us: int) -> None:
 async def start_poll(cause: str, full_comparison: bool, now_us: int) -> str:
     """Record that a poll began; a kill leaves it 'running', which the next one closes."""
     poll_id = urlsafe_short_hash()
-    await db.execute(
-        "UPDATE satoshimachine.polls SET result = 'failed', finished_us = :now,"
-        " error_code = 'INTERRUPTED', error_message = 'It was interrupted',"
-        " hint = 'The next poll did its work again' WHERE result = 'running'",
-        {"now": now_us},
-    )
-    await db.execute(
-        "INSERT INTO satoshimachine.polls (id, cause, started_us, result, full_comparison)"
-        " VALUES (:id, :cause, :now, 'running', :full)",
-        {"id": poll_id, "cause": cause, "now": now_us, "full": full_comparison},
-    )
+    async with db.connect() as conn:
+        await conn.execute(
+            "UPDATE satoshimachine.polls SET result = 'failed', finished_us = :now,"
+            " error_code = 'INTERRUPTED', error_message = 'It was interrupted',"
+            " hint = 'The next poll did its work again' WHERE result = 'running'",
+            {"now": now_us},
+        )
+        await conn.execute(
+            "INSERT INTO satoshimachine.polls (id, cause, started_us, result, full_comparison)"
+            " VALUES (:id, :cause, :now, 'running', :full)",
+            {"id": poll_id, "cause": cause, "now": now_us, "full": full_comparison},
+        )
     return poll_id
 
 

@@ -301,7 +301,7 @@ async def simulate(sale: Simulation) -> tuple[Plan, bool]:
     stated = Stated(fiat_minor=fiat_minor, fiat_is_wrong=True)
 
     async def work(conn: SettlementConnection) -> Plan:
-        books_now = await read_books(conn)
+        books_now = await read_books(conn, await crud.get_config(conn))
         problem = settle_problem(row, books_now.settings.split_rule, stated)
         if problem is not None:
             raise BadInput(

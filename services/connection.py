@@ -6,6 +6,7 @@ Every change is one commit with its entry in the audit trail.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from typing import Any
@@ -39,7 +40,7 @@ async def save_config(
     """
     now_us = clock.now_us()
     # Unlocking a key takes as long as its maker wished: not while LNbits' database waits.
-    _refuse_bad_keys(_merged(data, await crud.get_config(), now_us))
+    await asyncio.to_thread(_refuse_bad_keys, _merged(data, await crud.get_config(), now_us))
 
     async def work(conn: SettlementConnection) -> StoredConfig:
         before = await crud.get_config(conn)

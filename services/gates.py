@@ -16,6 +16,7 @@ from ..adapters import marker
 from ..adapters.audit import record
 from ..adapters.settlement import SettlementConnection, settlement
 from ..errors import BadInput, NotReady, PollingDisabled, SatMachineError
+from ..models import StoredConfig
 from .alerts import raise_alert, resolve_alerts
 
 HALT = "halt"
@@ -26,8 +27,8 @@ GATES = (HALT, TAKEOVER, RESTORE)
 RESTORE_ACCEPTED = "restore_accepted"  # the difference that a person looked at and accepted
 
 
-async def refuse_if_stopped(conn: SettlementConnection, *, by_hand: bool) -> None:
-    """Raise when money work must not start now.
+async def refuse_if_stopped(conn: SettlementConnection, *, by_hand: bool) -> StoredConfig | None:
+    """Raise when money work must not start now; the connection that was read, for what follows.
 
     `by_hand`: one named cash-out or share that a person asked for. It may go on while automatic
     work is switched off (that is how work is resumed), but never while something is halted.
@@ -35,11 +36,10 @@ async def refuse_if_stopped(conn: SettlementConnection, *, by_hand: bool) -> Non
     for found in (await crud.get_metas(GATES, conn)).values():
         if not found.get("accepted"):
             raise NotReady(found["message"], hint=found["hint"])
-    if by_hand:
-        return
     config = await crud.get_config(conn)
-    if config is None or not config.polling_enabled:
+    if not by_hand and (config is None or not config.polling_enabled):
         raise PollingDisabled("Automatic work is switched off")
+    return config
 
 
 async def close_gate(gate: str, message: str, hint: str, facts: dict[str, Any]) -> None:

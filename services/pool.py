@@ -34,9 +34,8 @@ class Books:
     settings: OperatorSettings
 
 
-async def read_books(conn: SettlementConnection) -> Books:
+async def read_books(conn: SettlementConnection, config: StoredConfig | None) -> Books:
     """Raises NotConfigured or FundingUnusable when nobody said where the sats come from."""
-    config = await crud.get_config(conn)
     if config is None:
         raise NotConfigured("No connection to Lamassu is saved")
     if not config.source_wallet_id:

@@ -17,7 +17,6 @@ from ..adapters import ledger, wallet_rows
 from ..adapters.audit import SYSTEM, record
 from ..adapters.ledger import Entry
 from ..adapters.settlement import (
-    Rollback,
     Row,
     SettlementConnection,
     settlement,
@@ -44,6 +43,7 @@ from ..domain.states import (
     states_before,
 )
 from ..errors import StateConflict, ensure
+from ..models import StoredConfig
 from .alerts import raise_alert, resolve_alerts
 from .gates import refuse_if_stopped
 from .owed import show_owed
@@ -72,9 +72,9 @@ async def settle_cash_out(
     """
 
     async def work(conn: SettlementConnection) -> Settled:
-        await refuse_if_stopped(conn, by_hand=by_hand)
+        config = await refuse_if_stopped(conn, by_hand=by_hand)
         cash_out = await claim(conn, cash_out_id)
-        plan = await plan_for(conn, cash_out)
+        plan = await plan_for(conn, cash_out, config)
         if isinstance(plan, HoldCode):
             await hold(conn, cash_out, plan, actor=actor)
             return Settled(CashOutState.HELD, None)
@@ -91,16 +91,6 @@ async def settle_cash_out(
             f" shares={len(plan.shares)} failed_sats={plan.failed_sats} plan={plan.hash}"
         )
     return settled
-
-
-async def preview_cash_out(cash_out_id: str) -> Plan | HoldCode:
-    """The plan this cash-out would get now, or why it would be held. Moves nothing."""
-
-    async def work(conn: SettlementConnection) -> Plan | HoldCode:
-        cash_out = await find(conn, cash_out_id)
-        raise Rollback(await plan_for(conn, cash_out))
-
-    return await settlement(work)
 
 
 async def find(conn: SettlementConnection, cash_out_id: str) -> Row:
@@ -125,12 +115,14 @@ async def claim(conn: SettlementConnection, cash_out_id: str) -> Row:
     return await find(conn, cash_out_id)
 
 
-async def plan_for(conn: SettlementConnection, cash_out: Row) -> Plan | HoldCode:
+async def plan_for(
+    conn: SettlementConnection, cash_out: Row, config: StoredConfig | None
+) -> Plan | HoldCode:
     """The plan on the books as they are, or why this cash-out must wait for a person.
 
     The rule may have changed since the row was stored, hence the second look at its numbers.
     """
-    books = await read_books(conn)
+    books = await read_books(conn, config)
     stated = stated_facts(cash_out)
     source_row = json.loads(cash_out["source_row"])
     problem = settle_problem(source_row, books.settings.split_rule, stated)

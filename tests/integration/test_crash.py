@@ -140,24 +140,30 @@ async def test_a_lost_commit_answer_is_read_again(
     assert sum((await operator.balances()).values()) == 266_800
 
 
-@pytest.mark.sqlite_only
-async def test_an_unsafe_journal_mode_is_refused(operator: Operator) -> None:
-    """WAL commits two attached files one after the other: no money work there (design.md 4)."""
+async def _journal_mode(mode: str) -> None:
+    """Change core's file while nobody has it open: LNbits opens it under this lock only."""
     import sqlite3
 
     from lnbits.core.db import db as core_db
 
+    async with core_db.lock:
+        with contextlib.closing(sqlite3.connect(core_db.path, timeout=10)) as raw:
+            (now,) = raw.execute(f"PRAGMA journal_mode = {mode}").fetchone()
+    assert now == mode.lower()
+
+
+@pytest.mark.sqlite_only
+async def test_an_unsafe_journal_mode_is_refused(operator: Operator) -> None:
+    """WAL commits two attached files one after the other: no money work there (design.md 4)."""
     client = await operator.add_client()
     await operator.lamassu.insert([sample_rows.sale(**SALE)])
-    with contextlib.closing(sqlite3.connect(core_db.path)) as raw:
-        raw.execute("PRAGMA journal_mode = WAL")
+    await _journal_mode("WAL")
     try:
         answer = await operator.api("POST", "manual-poll", expect=503)
         assert answer["code"] == "NOT_READY"
         assert "journal" in answer["detail"]
     finally:
-        with contextlib.closing(sqlite3.connect(core_db.path)) as raw:
-            raw.execute("PRAGMA journal_mode = DELETE")
+        await _journal_mode("DELETE")
     await operator.poll()
     assert (await operator.balances())[client] == 259_029
 
