@@ -41,14 +41,15 @@ unit: $(VENV)
 	@printf '\n==> Unit tests\n'
 	$(call pytest,sqlite,tests/unit tests/test_tidy.py)
 
+# The contract tests know Lamassu's database only, never LNbits': once is enough, and the shorter of
+# the two runs has them.
 sqlite: $(VENV)
-	@printf '\n==> Everything else, LNbits on SQLite\n'
-	$(call pytest,sqlite,--ignore=tests/unit --ignore=tests/test_tidy.py)
+	@printf '\n==> Everything that knows LNbits, on SQLite\n'
+	$(call pytest,sqlite,--ignore=tests/unit --ignore=tests/test_tidy.py --ignore=tests/contract)
 
-# The contract tests know Lamassu's database only, never LNbits': once is enough.
 postgres: $(VENV)
-	@printf '\n==> Everything that knows LNbits, on PostgreSQL\n'
-	$(call pytest,postgres,--ignore=tests/unit --ignore=tests/test_tidy.py --ignore=tests/contract)
+	@printf '\n==> The same on PostgreSQL, and the contract tests\n'
+	$(call pytest,postgres,--ignore=tests/unit --ignore=tests/test_tidy.py)
 
 check: checkruff checkblack mypy checkprettier checktypes
 
