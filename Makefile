@@ -9,7 +9,7 @@ TYPING := .cache/typing/satmachineadmin
 HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit sqlite postgres check checkruff checkblack mypy pyright \
+.PHONY: help demo test unit sqlite postgres once check checkruff checkblack mypy pyright \
 	checkprettier checktypes checkbundle format bench
 
 help:
@@ -28,7 +28,7 @@ test:
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory unit
 	@printf '\n==> Everything else, on SQLite and on PostgreSQL side by side: some minutes\n'
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target sqlite postgres
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target postgres sqlite once
 
 # $(1): LNbits' database, $(2): what to run. A temp root of its own: pytest closes a shared one for
 # the user that PostgreSQL runs as.
@@ -41,15 +41,21 @@ unit: $(VENV)
 	@printf '\n==> Unit tests\n'
 	$(call pytest,sqlite,tests/unit tests/test_tidy.py)
 
-# The contract tests know Lamassu's database only, never LNbits': once is enough, and the shorter of
-# the two runs has them.
+# Tests that know one database only, or none: they run when the shorter of the two runs has ended.
+ONCE_ONLY := tests/contract tests/browser tests/crash
+BOTH := $(foreach part,tests/unit tests/test_tidy.py $(ONCE_ONLY),--ignore=$(part))
+
 sqlite: $(VENV)
-	@printf '\n==> Everything that knows LNbits, on SQLite\n'
-	$(call pytest,sqlite,--ignore=tests/unit --ignore=tests/test_tidy.py --ignore=tests/contract)
+	@printf '\n==> LNbits on SQLite\n'
+	$(call pytest,sqlite,$(BOTH))
 
 postgres: $(VENV)
-	@printf '\n==> The same on PostgreSQL, and the contract tests\n'
-	$(call pytest,postgres,--ignore=tests/unit --ignore=tests/test_tidy.py)
+	@printf '\n==> LNbits on PostgreSQL\n'
+	$(call pytest,postgres,$(BOTH))
+
+once: $(VENV)
+	@printf '\n==> Contract with asyncssh and sshd, browser, kill -9\n'
+	$(call pytest,sqlite,$(ONCE_ONLY))
 
 check: checkruff checkblack mypy checkprettier checktypes
 
