@@ -22,19 +22,26 @@ OWN_COLUMNS = (
 )
 
 
-async def announce_payments(checking_ids: Sequence[str]) -> int:
-    """Queue these incoming payments for LNbits' own listener, which notifies wallet and extensions.
+def queue_payments(payments: Sequence[Payment]) -> None:
+    """Give payments to LNbits' own listener, which notifies wallets and extensions.
 
-    Returns how many were found. The queue is in memory: a stop loses notifications, never money.
+    The queue is in memory: a stop loses notifications, never money.
     """
+    for payment in payments:
+        task_manager.internal_invoice_queue.put_nowait(payment)
+
+
+async def incoming_payments(checking_ids: Sequence[str]) -> list[Payment]:
+    """The incoming payments of these ids, as LNbits' listeners expect them."""
     if not checking_ids:
-        return 0
+        return []
     named = {f"v{i}": value for i, value in enumerate(checking_ids)}
     marks = ", ".join(f":{name}" for name in named)
     rows: list[Mapping[str, Any]] = await core_db.fetchall(
         f"SELECT * FROM apipayments WHERE checking_id IN ({marks}) AND amount > 0", named
     )
     built: dict[Any, Payment] = {}
+    payments = []
     for row in rows:
         # Core builds one of each moment; the others of it differ in a few columns and are copied,
         # which is much cheaper.
@@ -43,5 +50,5 @@ async def announce_payments(checking_ids: Sequence[str]) -> int:
             like = built[row["time"]] = dict_to_model(dict(row), Payment)
         changes: dict[str, Any] = {name: row[name] for name in OWN_COLUMNS}
         changes |= {"extra": dict(like.extra), "labels": list(like.labels)}
-        task_manager.internal_invoice_queue.put_nowait(like.copy(update=changes))
-    return len(rows)
+        payments.append(like.copy(update=changes))
+    return payments

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lnbits.core.models import Payment
+
 from .. import clock, crud
-from ..adapters.notifier import announce_payments
+from ..adapters.notifier import incoming_payments, queue_payments
 
 CASH_OUTS_PER_PASS_MAX = 500
 PAYMENTS_PER_SLICE = 200  # LNbits' database is locked while one slice is read
@@ -49,7 +51,9 @@ async def announce_leg(leg_key: str) -> None:
 
 
 async def _announce(checking_ids: Sequence[str]) -> int:
-    count = 0
+    """Read all first: once queued, LNbits works through them and holds its database meanwhile."""
+    payments: list[Payment] = []
     for start in range(0, len(checking_ids), PAYMENTS_PER_SLICE):
-        count += await announce_payments(checking_ids[start : start + PAYMENTS_PER_SLICE])
-    return count
+        payments += await incoming_payments(checking_ids[start : start + PAYMENTS_PER_SLICE])
+    queue_payments(payments)
+    return len(payments)
