@@ -28,7 +28,7 @@ async def _fresh_sale(operator: Operator, clients: int) -> str:
     return str(row["id"])
 
 
-def _die_at(monkeypatch: pytest.MonkeyPatch, number: int) -> list[int]:
+def _die_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Raise at the k-th statement of any settlement transaction."""
     seen = [0]
     for name in ("execute", "insert_rows"):
@@ -41,7 +41,6 @@ def _die_at(monkeypatch: pytest.MonkeyPatch, number: int) -> list[int]:
             return await _original(self, *args, **more)
 
         monkeypatch.setattr(SettlementConnection, name, counted)
-    return seen
 
 
 @pytest.mark.parametrize("clients", [0, 1, 3])
@@ -51,11 +50,6 @@ async def test_dying_at_every_statement_of_a_settlement(
     """I1, I3, I4: after a stop at statement k nothing moved; the next poll pays once."""
     await operator.api("PUT", "settings", json={"settle_without_clients": True})
     lamassu_id = await _fresh_sale(operator, clients)
-    with monkeypatch.context() as patch:
-        seen = _die_at(patch, 0)
-        with contextlib.suppress(Exception):
-            await operator.http.get("/")  # nothing of ours runs: the counter stays
-        assert seen == [0]
     # Observe only: the sale is stored and pending.
     from satmachineadmin import transaction_processor
 
