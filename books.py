@@ -14,7 +14,8 @@ from typing import Any
 
 from lnbits.db import POSTGRES, FilterModel, Filters
 
-from .crud import Row, db, fetch_row, fetch_rows
+from .crud import fetch_row, fetch_rows
+from .database import BooksConnection, Row, db, own
 from .errors import NotFound
 
 PAGE_DEFAULT = 50
@@ -139,20 +140,28 @@ async def page(
     values = filters.values({f"fixed_{name}": value for name, value in (where or {}).items()})
     if db.type == POSTGRES and "search" in values:
         values["search"] = values["search"].replace("\\", "\\\\")  # its LIKE escapes by it
+    bound = {name: _bound(value) for name, value in values.items()}
     order = listing.order
     if filters.sortby:
         order = f"{filters.sortby} {'desc' if filters.direction == 'desc' else 'asc'}"
     limit = max(1, min(filters.limit or PAGE_DEFAULT, PAGE_MAX))
     offset = max(0, filters.offset or 0)
     table = f"satoshimachine.{listing.table}"
-    async with db.connect() as conn:
-        rows = await fetch_rows(
-            f"SELECT * FROM {table} {clause} ORDER BY {order}, id LIMIT {limit} OFFSET {offset}",
-            values,
-            conn,
-        )
-        count = await fetch_row(f"SELECT COUNT(*) AS n FROM {table} {clause}", values, conn)
-    return rows, int(count["n"]) if count else 0
+    query = f"SELECT * FROM {table} {clause} ORDER BY {order}, id LIMIT {limit} OFFSET {offset}"
+
+    async def work(conn: BooksConnection) -> tuple[list[Row], int]:
+        rows = await fetch_rows(query, bound, conn)
+        count = await fetch_row(f"SELECT COUNT(*) AS n FROM {table} {clause}", bound, conn)
+        return rows, int(count["n"]) if count else 0
+
+    return await own(work)
+
+
+def _bound(value: Any) -> Any:
+    """A filter's value as LNbits' clause for it expects it: instants as seconds since 1970."""
+    if isinstance(value, datetime):
+        return value.timestamp() if db.type == POSTGRES else int(value.timestamp())
+    return value
 
 
 async def get_client(client_id: str) -> Row:

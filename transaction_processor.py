@@ -20,6 +20,7 @@ from loguru import logger
 
 from . import clock, crud
 from .adapters.lamassu_postgres import open_source
+from .database import one_connection
 from .errors import (
     DatabaseBusy,
     Disposition,
@@ -168,7 +169,7 @@ async def _alone(wait_s: float) -> AsyncIterator[None]:
     deadline_us = clock.now_us() + int(wait_s * 1_000_000)
     while _tick_lock.locked():
         await _wait_or_give_up(deadline_us)
-    async with _tick_lock:
+    async with _tick_lock, one_connection():
         while not await _take_lease():
             await _wait_or_give_up(deadline_us)
         renewal = asyncio.ensure_future(_renew_lease())

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .settlement import SettlementConnection
+from ..database import BooksConnection
 
 SYSTEM = "system"
 
 
 async def record(
-    conn: SettlementConnection,
+    conn: BooksConnection,
     action: str,
     subject: str,
     detail: Mapping[str, Any],
@@ -36,7 +36,7 @@ async def record(
 
 
 async def record_all(
-    conn: SettlementConnection,
+    conn: BooksConnection,
     action: str,
     subjects: Sequence[tuple[str, Mapping[str, Any]]],
     *,

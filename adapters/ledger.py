@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ..database import BooksConnection
 from ..errors import ensure
 from . import marker
-from .settlement import SettlementConnection
 
 SAT = "sat"
 SOLD = "sold"
@@ -62,7 +62,7 @@ class Entry:
 
 
 async def post(
-    conn: SettlementConnection,
+    conn: BooksConnection,
     posting: str,
     entries: Sequence[Entry],
     *,
@@ -121,7 +121,7 @@ async def post(
 
 
 async def _balances(
-    conn: SettlementConnection, accounts: Sequence[str]
+    conn: BooksConnection, accounts: Sequence[str]
 ) -> dict[tuple[str, str], tuple[int, int]]:
     """(account, unit) -> (balance, its last entry), and the ledger's own last one, in one query."""
     found = await conn.rows_in(

@@ -10,6 +10,8 @@ from lnbits.core.models import Payment
 from lnbits.db import dict_to_model
 from lnbits.task_manager import task_manager
 
+from ..database import uncancelled
+
 # What tells our rows of one settlement apart (adapters/wallet_rows.py).
 OWN_COLUMNS = (
     "checking_id",
@@ -37,8 +39,10 @@ async def incoming_payments(checking_ids: Sequence[str]) -> list[Payment]:
         return []
     named = {f"v{i}": value for i, value in enumerate(checking_ids)}
     marks = ", ".join(f":{name}" for name in named)
-    rows: list[Mapping[str, Any]] = await core_db.fetchall(
-        f"SELECT * FROM apipayments WHERE checking_id IN ({marks}) AND amount > 0", named
+    rows: list[Mapping[str, Any]] = await uncancelled(
+        core_db.fetchall(
+            f"SELECT * FROM apipayments WHERE checking_id IN ({marks}) AND amount > 0", named
+        )
     )
     built: dict[Any, Payment] = {}
     payments = []

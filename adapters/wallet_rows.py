@@ -17,10 +17,10 @@ from lnbits.core.models import Payment
 from lnbits.db import model_to_dict
 from lnbits.settings import settings
 
+from ..database import BooksConnection
 from ..domain.money import MSAT_PER_SAT
 from ..domain.plan import Leg
 from ..errors import WalletRowCollision
-from .settlement import SettlementConnection
 
 TAG = "satmachineadmin"
 ID_PREFIX = "internal_satm_"
@@ -57,7 +57,7 @@ def leg_ids(leg_key: str, secret: bytes) -> LegIds:
 
 
 async def wallet_problems(
-    conn: SettlementConnection, wallet_ids: Iterable[str]
+    conn: BooksConnection, wallet_ids: Iterable[str]
 ) -> dict[str, str | None]:
     """Per wallet: None when it can be used, or why it cannot."""
     wanted = sorted(set(wallet_ids))
@@ -75,7 +75,7 @@ async def wallet_problems(
     return problems
 
 
-async def balances_msat(conn: SettlementConnection, wallet_ids: Sequence[str]) -> dict[str, int]:
+async def balances_msat(conn: BooksConnection, wallet_ids: Sequence[str]) -> dict[str, int]:
     """Balances as LNbits' own view computes them, read inside this transaction."""
     found = await conn.rows_in(
         "SELECT wallet_id, SUM(amount - ABS(fee)) AS msat FROM apipayments"
@@ -87,9 +87,7 @@ async def balances_msat(conn: SettlementConnection, wallet_ids: Sequence[str]) -
     return {wallet_id: balances.get(wallet_id, 0) for wallet_id in wallet_ids}
 
 
-async def rooms_sats(
-    conn: SettlementConnection, wallet_ids: Sequence[str]
-) -> dict[str, int | None]:
+async def rooms_sats(conn: BooksConnection, wallet_ids: Sequence[str]) -> dict[str, int | None]:
     """The most each wallet may receive in one payment under LNbits' limits; None = no limit."""
     most = min(
         settings.lnbits_max_incoming_payment_amount_sats,
@@ -110,7 +108,7 @@ def outgoing_blocked() -> bool:
     return bool(settings.lnbits_only_allow_incoming_payments)
 
 
-async def refuse_collisions(conn: SettlementConnection, ids: Iterable[LegIds]) -> None:
+async def refuse_collisions(conn: BooksConnection, ids: Iterable[LegIds]) -> None:
     """Raise WalletRowCollision (HALT) if any wallet already holds one of these rows.
 
     Core's constraint is only (wallet, checking id): a client whose wallet changed between a lost
@@ -128,7 +126,7 @@ async def refuse_collisions(conn: SettlementConnection, ids: Iterable[LegIds]) -
 
 
 async def write_legs(
-    conn: SettlementConnection,
+    conn: BooksConnection,
     legs: Sequence[Leg],
     *,
     cash_out_id: str,

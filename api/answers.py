@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from .. import clock
-from ..crud import Row
+from ..database import Row
 from ..domain.money import CURRENCY_EXPONENT, decimal_text
 from ..domain.plan import Plan
 from ..domain.states import HOLD_REASONS, HoldCode

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from satmachineadmin import clock
-from satmachineadmin.adapters.settlement import stored_time
+from satmachineadmin.database import stored_time
 
 from .baseline import prepare
 from .distribute import case

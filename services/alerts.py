@@ -8,13 +8,14 @@ from typing import Any
 from lnbits.helpers import urlsafe_short_hash
 
 from .. import clock, crud
-from ..adapters.settlement import SettlementConnection, settlement
+from ..adapters.settlement import settlement
+from ..database import BooksConnection
 
 ALERTS_SHOWN_MAX = 100
 
 
 async def raise_alert(
-    conn: SettlementConnection,
+    conn: BooksConnection,
     dedupe_key: str,
     kind: str,
     severity: str,
@@ -45,7 +46,7 @@ async def raise_alert(
     )
 
 
-async def resolve_alerts(conn: SettlementConnection, dedupe_key: str, now_us: int) -> None:
+async def resolve_alerts(conn: BooksConnection, dedupe_key: str, now_us: int) -> None:
     """The condition is gone."""
     await conn.execute(
         "UPDATE satoshimachine.alerts SET resolved_us = :now"
@@ -57,7 +58,7 @@ async def resolve_alerts(conn: SettlementConnection, dedupe_key: str, now_us: in
 async def alert_now(dedupe_key: str, kind: str, severity: str, message: str, hint: str) -> None:
     """Raise an alert outside a settlement."""
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         await raise_alert(conn, dedupe_key, kind, severity, message, hint)
 
     await settlement(work)
@@ -70,7 +71,7 @@ async def resolve_now(*dedupe_keys: str) -> None:
     if not wanted:
         return
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         for key in wanted:
             await resolve_alerts(conn, key, clock.now_us())
 

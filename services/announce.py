@@ -32,7 +32,7 @@ async def announce_settled() -> int:
         named,
     )
     count = await _announce([str(leg["checking_id_in"]) for leg in legs])
-    await crud.db.execute(
+    await crud.write(
         "UPDATE satoshimachine.lamassu_transactions SET announced_us = :now"
         f" WHERE id IN ({marks})",
         {"now": clock.now_us(), **named},

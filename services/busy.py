@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError
 
-from ..adapters.settlement import is_busy
+from ..database import is_busy
 from ..errors import DatabaseBusy
 
 

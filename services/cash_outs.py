@@ -11,7 +11,8 @@ from typing import Any
 from .. import books, clock, crud
 from ..adapters.audit import record
 from ..adapters.lamassu_postgres import SourceRow, open_source
-from ..adapters.settlement import Rollback, Row, SettlementConnection, settlement
+from ..adapters.settlement import Rollback, settlement
+from ..database import BooksConnection, Row
 from ..domain.eligibility import (
     SAT_COINS,
     Stated,
@@ -115,7 +116,7 @@ async def _admit(row: SourceRow, data: ProcessRequest, actor: str) -> str:
     intake = Intake(clock_difference_us=int(await crud.get_meta(META_CLOCK) or 0))
     await store_rows([row], intake)
 
-    async def work(conn: SettlementConnection) -> str:
+    async def work(conn: BooksConnection) -> str:
         rule = (await crud.get_settings(conn)).split_rule
         verdict = classify(row, rule)
         by_rules = verdict.state is CashOutState.PENDING and stated is None
@@ -208,7 +209,7 @@ def _unsettleable(problem: HoldCode) -> BadInput:
 
 
 async def _make_pending(
-    conn: SettlementConnection,
+    conn: BooksConnection,
     cash_out_id: str,
     data: ProcessRequest,
     stated: Stated | None,
@@ -249,7 +250,7 @@ async def skip(cash_out_id: str, reason: str, actor: str) -> Row:
     await books.get_cash_out(cash_out_id)
     now_us = clock.now_us()
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         hit = await conn.changed(
             "UPDATE satoshimachine.lamassu_transactions SET status = 'skipped',"
             " operator_reason = :reason, operator_by = :actor, error_message = NULL"
@@ -300,7 +301,7 @@ async def simulate(sale: Simulation) -> tuple[Plan, bool]:
     }
     stated = Stated(fiat_minor=fiat_minor, fiat_is_wrong=True)
 
-    async def work(conn: SettlementConnection) -> Plan:
+    async def work(conn: BooksConnection) -> Plan:
         books_now = await read_books(conn, await crud.get_config(conn))
         problem = settle_problem(row, books_now.settings.split_rule, stated)
         if problem is not None:

@@ -13,7 +13,8 @@ from lnbits.helpers import urlsafe_short_hash
 from .. import books, clock
 from ..adapters.audit import record
 from ..adapters.ledger import client_account
-from ..adapters.settlement import Row, SettlementConnection, settlement, stored_time
+from ..adapters.settlement import settlement
+from ..database import BooksConnection, Row, stored_time
 from ..domain.money import decimal_text
 from ..errors import BadInput, NotFound, StateConflict
 from ..models import CreateClient, UpdateClient
@@ -26,7 +27,7 @@ async def create_client(data: CreateClient, actor: str) -> Row:
     await _refuse_bad_wallet(data.wallet_id, data.user_id)
     client_id, now_us = urlsafe_short_hash(), clock.now_us()
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         known = await conn.row(
             "SELECT id FROM satoshimachine.dca_clients WHERE user_id = :user",
             {"user": data.user_id},
@@ -69,7 +70,7 @@ async def update_client(client_id: str, data: UpdateClient, actor: str) -> Row:
     now_us = clock.now_us()
     names = ", ".join(f"{name} = :{name}" for name in changes)
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         hit = await conn.changed(
             f"UPDATE satoshimachine.dca_clients SET {names}, updated_at = :now WHERE id = :id",
             {**changes, "now": stored_time(now_us), "id": client_id},

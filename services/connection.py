@@ -17,8 +17,9 @@ from ..adapters import wallet_rows
 from ..adapters.audit import record
 from ..adapters.connection_test import TestStep, test_connection_steps
 from ..adapters.secret_box import seal, unseal
-from ..adapters.settlement import SettlementConnection, settlement
+from ..adapters.settlement import settlement
 from ..adapters.ssh_tunnel import fetch_host_key, parse_host_key, validate_private_key
+from ..database import BooksConnection
 from ..domain.days import US_PER_S
 from ..errors import BadInput, NotConfigured, NotFound
 from ..models import PublicConfig, SaveConfig, StoredConfig
@@ -42,7 +43,7 @@ async def save_config(
     # Unlocking a key takes as long as its maker wished: not while LNbits' database waits.
     await asyncio.to_thread(_refuse_bad_keys, _merged(data, await crud.get_config(), now_us))
 
-    async def work(conn: SettlementConnection) -> StoredConfig:
+    async def work(conn: BooksConnection) -> StoredConfig:
         before = await crud.get_config(conn)
         if config_id is not None and (before is None or before.id != config_id):
             raise NotFound("There is no such connection")
@@ -123,7 +124,7 @@ def _refuse_bad_keys(config: StoredConfig) -> None:
         validate_private_key(key, unseal(config.ssh_key_passphrase))
 
 
-async def _refuse_bad_wallets(conn: SettlementConnection, config: StoredConfig) -> None:
+async def _refuse_bad_wallets(conn: BooksConnection, config: StoredConfig) -> None:
     source, commission = config.source_wallet_id, config.commission_wallet_id
     if source and source == commission:
         raise BadInput(
@@ -154,7 +155,7 @@ def _changes(before: StoredConfig | None, after: StoredConfig) -> dict[str, Any]
 async def delete_config(config_id: str, actor: str) -> None:
     """Forget connection and secrets; books, settings and the start point stay. Raises NotFound."""
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         config = await crud.get_config(conn)
         if config is None or config.id != config_id:
             raise NotFound("There is no such connection")
@@ -169,7 +170,7 @@ async def set_polling(enabled: bool, actor: str) -> None:
     """Switch automatic work on or off. Raises NotConfigured."""
     now_us = clock.now_us()
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         config = await _configured(conn)
         await crud.set_polling_enabled(enabled, now_us, conn)
         detail = {"enabled": enabled}
@@ -189,7 +190,7 @@ async def accept_host_key(line: str, actor: str) -> StoredConfig:
     """Pin the key that the operator compared. Raises BadInput or NotConfigured."""
     key, now_us = parse_host_key(line), clock.now_us()
 
-    async def work(conn: SettlementConnection) -> StoredConfig:
+    async def work(conn: BooksConnection) -> StoredConfig:
         config = await _configured(conn)
         changed = config.copy(update={"ssh_host_key": key.public_line, "updated_us": now_us})
         await crud.update_config(changed, conn)
@@ -201,7 +202,7 @@ async def accept_host_key(line: str, actor: str) -> StoredConfig:
     return await settlement(work)
 
 
-async def _configured(conn: SettlementConnection) -> StoredConfig:
+async def _configured(conn: BooksConnection) -> StoredConfig:
     config = await crud.get_config(conn)
     if config is None:
         raise NotConfigured("No connection to Lamassu is saved")

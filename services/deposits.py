@@ -11,7 +11,8 @@ from .. import books, clock
 from ..adapters import ledger
 from ..adapters.audit import record
 from ..adapters.ledger import Entry
-from ..adapters.settlement import Row, SettlementConnection, settlement, stored_time
+from ..adapters.settlement import settlement
+from ..database import BooksConnection, Row, stored_time
 from ..domain.days import instant_us
 from ..domain.money import CURRENCY_EXPONENT, minor_from_whole
 from ..domain.states import DepositState
@@ -31,7 +32,7 @@ async def create_deposit(data: CreateDeposit, actor: str) -> Row:
         )
     deposit_id, now_us = urlsafe_short_hash(), clock.now_us()
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         row = {
             "id": deposit_id,
             "client_id": data.client_id,
@@ -64,7 +65,7 @@ async def decide_deposit(deposit_id: str, data: UpdateDepositStatus, actor: str)
     effective_us = _effective_us(data.effective_at, now_us)
     confirming = data.status is DepositState.CONFIRMED
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         hit = await conn.changed(
             "UPDATE satoshimachine.dca_deposits SET status = :status, decided_us = :now,"
             " decided_by = :actor, confirmed_at = :confirmed_at, effective_us = :effective_us,"
@@ -102,7 +103,7 @@ async def decide_deposit(deposit_id: str, data: UpdateDepositStatus, actor: str)
     return await books.get_deposit(deposit_id)
 
 
-async def _credit(conn: SettlementConnection, deposit: Row, now_us: int) -> None:
+async def _credit(conn: BooksConnection, deposit: Row, now_us: int) -> None:
     amount, client_id = int(deposit["amount_minor"]), str(deposit["client_id"])
     account = ledger.client_account(client_id)
     await ledger.post(

@@ -14,7 +14,8 @@ from loguru import logger
 from .. import clock, crud
 from ..adapters import marker
 from ..adapters.audit import record
-from ..adapters.settlement import SettlementConnection, settlement
+from ..adapters.settlement import settlement
+from ..database import BooksConnection
 from ..errors import BadInput, NotReady, PollingDisabled, SatMachineError
 from ..models import StoredConfig
 from .alerts import raise_alert, resolve_alerts
@@ -27,7 +28,7 @@ GATES = (HALT, TAKEOVER, RESTORE)
 RESTORE_ACCEPTED = "restore_accepted"  # the difference that a person looked at and accepted
 
 
-async def refuse_if_stopped(conn: SettlementConnection, *, by_hand: bool) -> StoredConfig | None:
+async def refuse_if_stopped(conn: BooksConnection, *, by_hand: bool) -> StoredConfig | None:
     """Raise when money work must not start now; the connection that was read, for what follows.
 
     `by_hand`: one named cash-out or share that a person asked for. It may go on while automatic
@@ -47,7 +48,7 @@ async def close_gate(gate: str, message: str, hint: str, facts: dict[str, Any]) 
     now_us = clock.now_us()
     body = {"message": message, "hint": hint, "since_us": now_us, "facts": facts}
 
-    async def work(conn: SettlementConnection) -> bool:
+    async def work(conn: BooksConnection) -> bool:
         if not await crud.add_meta(gate, body, conn):
             return False
         await record(conn, f"{gate}_closed", gate, body, now_us=now_us)
@@ -74,7 +75,7 @@ async def open_gate(gate: str, reason: str, actor: str) -> None:
         raise BadInput("This cannot be resumed", hint="Resume halt, takeover or restore.")
     now_us = clock.now_us()
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         state = await crud.get_meta(gate, conn)
         if state is None or state.get("accepted"):
             raise BadInput("Nothing is stopped here")

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .. import clock
-from ..adapters.settlement import SettlementConnection, settlement
+from ..adapters.settlement import settlement
+from ..database import BooksConnection
 from ..errors import IdempotencyConflict, SatMachineError, StateConflict
 
 # A first request that never answered died with its process; what it did is safe to do again,
@@ -40,7 +41,7 @@ async def once(key: str, request_hash: str, run: Callable[[], Awaitable[Any]]) -
 async def _claim(key: str, request_hash: str) -> Any:
     now_us = clock.now_us()
 
-    async def work(conn: SettlementConnection) -> Any:
+    async def work(conn: BooksConnection) -> Any:
         row = await conn.row(
             "SELECT * FROM satoshimachine.idempotency_keys WHERE key = :key", {"key": key}
         )
@@ -70,7 +71,7 @@ async def _claim(key: str, request_hash: str) -> Any:
 
 
 async def _remember(key: str, answer: Any) -> None:
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         await conn.execute(
             "UPDATE satoshimachine.idempotency_keys SET status_code = 200, answer = :answer"
             " WHERE key = :key",
@@ -81,7 +82,7 @@ async def _remember(key: str, answer: Any) -> None:
 
 
 async def _forget(key: str) -> None:
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         await conn.execute(
             "DELETE FROM satoshimachine.idempotency_keys WHERE key = :key AND answer IS NULL",
             {"key": key},

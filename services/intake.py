@@ -17,7 +17,8 @@ from loguru import logger
 
 from .. import clock, crud
 from ..adapters.audit import record, record_all
-from ..adapters.settlement import Row, SettlementConnection, settlement
+from ..adapters.settlement import settlement
+from ..database import BooksConnection, Row
 from ..domain.eligibility import SourceRow, Verdict, classify, read_sale
 from ..domain.states import HOLD_REASONS, OPEN_STATES, CashOutState, HoldCode, SplitRule
 from .alerts import raise_alert, resolve_alerts
@@ -69,7 +70,7 @@ async def store_rows(rows: Sequence[SourceRow], intake: Intake) -> None:
     if not rows:
         return
 
-    async def work(conn: SettlementConnection) -> tuple[int, int]:
+    async def work(conn: BooksConnection) -> tuple[int, int]:
         rule = (await crud.get_settings(conn)).split_rule
         stored = await _stored(conn, [str(row["id"]) for row in rows])
         changed = 0
@@ -90,7 +91,7 @@ async def store_rows(rows: Sequence[SourceRow], intake: Intake) -> None:
     intake.changed_rows += changed
 
 
-async def _stored(conn: SettlementConnection, ids: Sequence[str]) -> dict[str, Row]:
+async def _stored(conn: BooksConnection, ids: Sequence[str]) -> dict[str, Row]:
     found = await conn.rows_in(
         "SELECT * FROM satoshimachine.lamassu_transactions"
         " WHERE lamassu_transaction_id IN ({marks})",
@@ -125,7 +126,7 @@ def cash_out_row(row: SourceRow, verdict: Verdict, clock_difference_us: int) -> 
     }
 
 
-async def insert_cash_outs(conn: SettlementConnection, cash_outs: Sequence[dict[str, Any]]) -> None:
+async def insert_cash_outs(conn: BooksConnection, cash_outs: Sequence[dict[str, Any]]) -> None:
     """Store cash-outs whose ids were not there a moment ago under the same lock."""
     if not cash_outs:
         return
@@ -149,9 +150,7 @@ async def insert_cash_outs(conn: SettlementConnection, cash_outs: Sequence[dict[
         logger.info(f"event=cash_out_observed id={lamassu_id} status={state}")
 
 
-async def compare_row(
-    conn: SettlementConnection, known: Row, row: SourceRow, rule: SplitRule
-) -> int:
+async def compare_row(conn: BooksConnection, known: Row, row: SourceRow, rule: SplitRule) -> int:
     """Compare a stored cash-out with what the source says now; 1 when something changed."""
     if known["origin"] != "observed":
         return 0
@@ -181,7 +180,7 @@ def _facts(row: SourceRow) -> list[str | None]:
     return [row.get(name) for name in FACTS] + [row.get("vanished")]
 
 
-async def _record_change(conn: SettlementConnection, known: Row, row: SourceRow) -> int:
+async def _record_change(conn: BooksConnection, known: Row, row: SourceRow) -> int:
     """It changed after it was settled or skipped: say so; money that moved stays moved."""
     text = json.dumps(dict(row), sort_keys=True)
     if known["changed_row"] is not None and _facts(json.loads(known["changed_row"])) == _facts(row):
@@ -211,7 +210,7 @@ async def _record_change(conn: SettlementConnection, known: Row, row: SourceRow)
     return 1
 
 
-async def _change_taken_back(conn: SettlementConnection, known: Row) -> None:
+async def _change_taken_back(conn: BooksConnection, known: Row) -> None:
     now_us = clock.now_us()
     await conn.execute(
         "UPDATE satoshimachine.lamassu_transactions SET changed_row = NULL, changed_us = NULL"
@@ -223,7 +222,7 @@ async def _change_taken_back(conn: SettlementConnection, known: Row) -> None:
 
 
 async def _reclassify(
-    conn: SettlementConnection, known: Row, before: SourceRow, row: SourceRow, rule: SplitRule
+    conn: BooksConnection, known: Row, before: SourceRow, row: SourceRow, rule: SplitRule
 ) -> int:
     """An open cash-out's row changed: where does it belong now?"""
     verdict = classify(row, rule)
@@ -266,7 +265,7 @@ async def _reclassify(
     return 1
 
 
-async def release_if_eligible(conn: SettlementConnection, known: Row, rule: SplitRule) -> None:
+async def release_if_eligible(conn: BooksConnection, known: Row, rule: SplitRule) -> None:
     """A held cash-out whose reason lay in a setting: pending again when the row itself is fine."""
     if classify(json.loads(known["source_row"]), rule).state is not CashOutState.PENDING:
         return
@@ -293,7 +292,7 @@ async def hold_overdue(now_us: int) -> None:
     if not overdue:
         return
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         for row in overdue:
             hit = await conn.changed(
                 "UPDATE satoshimachine.lamassu_transactions SET status = 'held',"

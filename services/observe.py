@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .. import clock, crud
 from ..adapters.lamassu_postgres import LamassuSource
-from ..adapters.settlement import SettlementConnection
+from ..database import BooksConnection
 from ..domain.days import US_PER_S
 from ..domain.eligibility import SourceRow
 from .intake import Intake, hold_overdue, store_rows
@@ -92,7 +92,7 @@ async def observe(
     return seen
 
 
-async def look_at_everything_again(conn: SettlementConnection) -> None:
+async def look_at_everything_again(conn: BooksConnection) -> None:
     """The next poll compares all rows: another source, or another start point."""
     await crud.forget_hours(conn)
     for name in (META_LAST_FULL, META_LAST_SUCCESS):

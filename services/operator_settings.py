@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from .. import clock, crud
 from ..adapters.audit import record
 from ..adapters.lamassu_postgres import open_source
-from ..adapters.settlement import SettlementConnection, settlement
+from ..adapters.settlement import settlement
+from ..database import BooksConnection
 from ..domain.days import instant_us
 from ..domain.states import HoldCode, SplitRule
 from ..errors import BadInput
@@ -28,7 +29,7 @@ async def update_settings(data: UpdateSettings, actor: str) -> OperatorSettings:
         if given["start_at_us"] > now_us:
             raise BadInput("The start point is in the future", hint="Choose a moment up to now.")
 
-    async def work(conn: SettlementConnection) -> OperatorSettings:
+    async def work(conn: BooksConnection) -> OperatorSettings:
         before = await crud.get_settings(conn)
         after = _checked({**before.dict(), **given})
         plain = {name: getattr(value, "value", value) for name, value in given.items()}
@@ -63,7 +64,7 @@ async def preview_start(start_at_us: int) -> tuple[int, int]:
         return await source.count_since(start_at_us)
 
 
-async def _release_held_by_rule(conn: SettlementConnection, rule: SplitRule) -> None:
+async def _release_held_by_rule(conn: BooksConnection, rule: SplitRule) -> None:
     """Rows held because the old rule lacked a price may be fine under the new one."""
     rows = await conn.rows(
         "SELECT * FROM satoshimachine.lamassu_transactions WHERE status = 'held'"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .. import clock
-from ..adapters.settlement import SettlementConnection
+from ..database import BooksConnection
 from .alerts import raise_alert, resolve_alerts
 
 
-async def show_owed(conn: SettlementConnection, client_id: str, problem: str) -> None:
+async def show_owed(conn: BooksConnection, client_id: str, problem: str) -> None:
     """Raise, renew or resolve the alert about a client's failed shares, as the books say now."""
     key = f"owed:{client_id}"
     row = await conn.row(

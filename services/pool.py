@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import crud
 from ..adapters import wallet_rows
-from ..adapters.settlement import Row, SettlementConnection
+from ..database import BooksConnection, Row
 from ..domain.days import local_day
 from ..domain.eligibility import Stated, read_sale
 from ..domain.money import CURRENCY_EXPONENT, MSAT_PER_SAT
@@ -34,7 +34,7 @@ class Books:
     settings: OperatorSettings
 
 
-async def read_books(conn: SettlementConnection, config: StoredConfig | None) -> Books:
+async def read_books(conn: BooksConnection, config: StoredConfig | None) -> Books:
     """Raises NotConfigured or FundingUnusable when nobody said where the sats come from."""
     if config is None:
         raise NotConfigured("No connection to Lamassu is saved")
@@ -58,7 +58,7 @@ def stated_facts(cash_out: Row) -> Stated | None:
 
 
 async def read_plan_input(
-    conn: SettlementConnection, cash_out: Row, books: Books, stated: Stated | None
+    conn: BooksConnection, cash_out: Row, books: Books, stated: Stated | None
 ) -> PlanInput:
     """Everything the plan depends on, at this moment of this transaction."""
     said = stated or Stated()
@@ -104,7 +104,7 @@ async def read_plan_input(
 
 
 async def read_clients(
-    conn: SettlementConnection, cash_out: Row, currency: str, settings: OperatorSettings
+    conn: BooksConnection, cash_out: Row, currency: str, settings: OperatorSettings
 ) -> list[PoolClient]:
     """Active clients with a balance in this currency, as of the cash-out (design.md 3.3)."""
     rows = await conn.rows(
@@ -163,11 +163,11 @@ def daily_limit_minor(whole: Any, currency: str) -> int | None:
     return int(limit) if limit > 0 else None
 
 
-async def _sums(conn: SettlementConnection, query: str, values: dict[str, Any]) -> dict[str, int]:
+async def _sums(conn: BooksConnection, query: str, values: dict[str, Any]) -> dict[str, int]:
     return {row["client_id"]: int(row["minor"]) for row in await conn.rows(query, values)}
 
 
-async def refuse_unfunded(conn: SettlementConnection, plan: Plan) -> None:
+async def refuse_unfunded(conn: BooksConnection, plan: Plan) -> None:
     """Raise when this plan cannot be paid from its source wallet now; the cash-out stays pending.
 
     Prefunded, the wallet must hold what leaves it plus what it already owes (design.md 3.6).
@@ -185,7 +185,7 @@ async def refuse_unfunded(conn: SettlementConnection, plan: Plan) -> None:
         )
 
 
-async def open_liabilities_sats(conn: SettlementConnection, source_wallet_id: str) -> int:
+async def open_liabilities_sats(conn: BooksConnection, source_wallet_id: str) -> int:
     """Sats in this wallet that belong to somebody else: failed shares and failed commission."""
     row = await conn.row(
         """

@@ -16,14 +16,9 @@ from lnbits.db import SQLITE
 
 from .. import clock, crud
 from ..adapters import marker
-from ..adapters.settlement import (
-    InterruptedCommits,
-    Rollback,
-    SettlementConnection,
-    interrupted_commits,
-    settlement,
-)
+from ..adapters.settlement import InterruptedCommits, Rollback, interrupted_commits, settlement
 from ..adapters.wallet_rows import ID_PREFIX, write_legs
+from ..database import BooksConnection, uncancelled
 from ..domain.plan import Leg, LegKind
 from ..errors import DatabaseBusy, DependencyMissing, InvariantViolation, NotReady, SatMachineError
 from ..legacy import unknown_shapes
@@ -122,7 +117,7 @@ async def _lnbits_version() -> str:
 
 
 async def _schema() -> str:
-    stored = await get_db_version("satmachineadmin")
+    stored = await uncancelled(get_db_version("satmachineadmin"))
     number = stored.version if stored else 0
     if number == SCHEMA_VERSION:
         return f"version {number}"
@@ -131,7 +126,7 @@ async def _schema() -> str:
             f"The database is at version {number}, this extension at {SCHEMA_VERSION}",
             hint="Install the newer extension again.",
         )
-    strange = await unknown_shapes(crud.db)
+    strange = await uncancelled(unknown_shapes(crud.db))
     if strange:
         raise NotReady(
             f"Tables of an unknown extension are in the way: {', '.join(strange)}",
@@ -148,7 +143,7 @@ async def _trial() -> str:
     """Write one movement as a settlement does, read its balances, and roll it back."""
     leg = Leg("trial:share", LegKind.SHARE, "trial-source", "trial-target", 21)
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         ids = await write_legs(
             conn, [leg], cash_out_id="trial", secret=b"trial", memo="trial", now_us=clock.now_us()
         )
@@ -167,7 +162,7 @@ async def _trial() -> str:
 
 
 async def _journals() -> str:
-    async def work(conn: SettlementConnection) -> InterruptedCommits:
+    async def work(conn: BooksConnection) -> InterruptedCommits:
         found = interrupted_commits()
         for path in found.stale:
             path.unlink(missing_ok=True)  # we hold both write locks: nobody commits now
@@ -210,7 +205,7 @@ async def _wallets_agree() -> str:
 
 
 async def _compare_slice(after: str) -> tuple[int, int, int, str]:
-    async def work(conn: SettlementConnection) -> tuple[int, int, int, str]:
+    async def work(conn: BooksConnection) -> tuple[int, int, int, str]:
         legs = await conn.rows(
             "SELECT * FROM satoshimachine.settlement_legs WHERE leg_key > :after"
             " ORDER BY leg_key LIMIT :most",
@@ -235,7 +230,7 @@ async def _compare_slice(after: str) -> tuple[int, int, int, str]:
 
 
 async def _rows_in_wallets() -> int:
-    async def work(conn: SettlementConnection) -> int:
+    async def work(conn: BooksConnection) -> int:
         # GLOB uses SQLite's index; PostgreSQL's order of text depends on its locale.
         match = "GLOB :sqlite" if conn.type == SQLITE else "LIKE :postgres"
         values = (

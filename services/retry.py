@@ -11,7 +11,8 @@ from .. import clock, crud
 from ..adapters import ledger, wallet_rows
 from ..adapters.audit import SYSTEM, record
 from ..adapters.ledger import Entry
-from ..adapters.settlement import Row, SettlementConnection, settlement
+from ..adapters.settlement import settlement
+from ..database import BooksConnection, Row
 from ..domain.money import MSAT_PER_SAT
 from ..domain.plan import Leg, LegKind, leg_key
 from ..domain.states import CashOutState, ShareState
@@ -39,7 +40,7 @@ async def retry_share(share_id: str, *, by_hand: bool = False, actor: str = SYST
     take it, FundingShort when the source wallet no longer holds the sats, DatabaseBusy.
     """
 
-    async def work(conn: SettlementConnection) -> Row | str:
+    async def work(conn: BooksConnection) -> Row | str:
         await refuse_if_stopped(conn, by_hand=by_hand)
         share = await failed_share(conn, share_id)
         cash_out = await _cash_out(conn, share["cash_out_id"])
@@ -78,7 +79,7 @@ async def retry_commission(cash_out_id: str, *, by_hand: bool = False, actor: st
     Raises as retry_share.
     """
 
-    async def work(conn: SettlementConnection) -> Leg | str:
+    async def work(conn: BooksConnection) -> Leg | str:
         await refuse_if_stopped(conn, by_hand=by_hand)
         cash_out = await _cash_out(conn, cash_out_id)
         if cash_out["commission_status"] != "failed":
@@ -119,7 +120,7 @@ async def cancel_share(share_id: str, reason: str, actor: str) -> Row:
     """
     now_us = clock.now_us()
 
-    async def work(conn: SettlementConnection) -> Row:
+    async def work(conn: BooksConnection) -> Row:
         await refuse_if_stopped(conn, by_hand=True)
         share = await failed_share(conn, share_id)
         sats, fiat = int(share["amount_sats"]), int(share["fiat_minor"])
@@ -188,7 +189,7 @@ async def failed_commission_ids(limit: int = RETRIES_PER_TICK_MAX) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
-async def failed_share(conn: SettlementConnection, share_id: str) -> Row:
+async def failed_share(conn: BooksConnection, share_id: str) -> Row:
     """The share if it is failed. Raises NotFound or StateConflict."""
     share = await _share(conn, share_id)
     if share["status"] != ShareState.FAILED.value or share["origin"] != "observed":
@@ -196,7 +197,7 @@ async def failed_share(conn: SettlementConnection, share_id: str) -> Row:
     return share
 
 
-async def _share(conn: SettlementConnection, share_id: str) -> Row:
+async def _share(conn: BooksConnection, share_id: str) -> Row:
     row = await conn.row(
         "SELECT * FROM satoshimachine.dca_payments WHERE id = :id", {"id": share_id}
     )
@@ -205,7 +206,7 @@ async def _share(conn: SettlementConnection, share_id: str) -> Row:
     return row
 
 
-async def _cash_out(conn: SettlementConnection, cash_out_id: str) -> Row:
+async def _cash_out(conn: BooksConnection, cash_out_id: str) -> Row:
     row = await conn.row(
         "SELECT * FROM satoshimachine.lamassu_transactions WHERE id = :id", {"id": cash_out_id}
     )
@@ -214,7 +215,7 @@ async def _cash_out(conn: SettlementConnection, cash_out_id: str) -> Row:
     return row
 
 
-async def _problem(conn: SettlementConnection, leg: Leg) -> str | None:
+async def _problem(conn: BooksConnection, leg: Leg) -> str | None:
     """Why the leg's target cannot take it. Raises when the source cannot give it."""
     if wallet_rows.outgoing_blocked():
         raise OutgoingBlocked("LNbits is in incoming-only mode")
@@ -236,7 +237,7 @@ async def _problem(conn: SettlementConnection, leg: Leg) -> str | None:
     return None
 
 
-async def _move(conn: SettlementConnection, cash_out: Row, leg: Leg) -> str:
+async def _move(conn: BooksConnection, cash_out: Row, leg: Leg) -> str:
     now_us = clock.now_us()
     ids = await wallet_rows.write_legs(
         conn,
@@ -250,7 +251,7 @@ async def _move(conn: SettlementConnection, cash_out: Row, leg: Leg) -> str:
 
 
 async def _confirm_share(
-    conn: SettlementConnection, share: Row, wallet_id: str, payment_hash: str, actor: str
+    conn: BooksConnection, share: Row, wallet_id: str, payment_hash: str, actor: str
 ) -> None:
     now_us, sats, client_id = clock.now_us(), int(share["amount_sats"]), share["client_id"]
     hit = await conn.changed(
@@ -287,7 +288,7 @@ async def _confirm_share(
 
 
 async def _confirm_commission(
-    conn: SettlementConnection, cash_out_id: str, leg: Leg, actor: str
+    conn: BooksConnection, cash_out_id: str, leg: Leg, actor: str
 ) -> None:
     now_us = clock.now_us()
     hit = await conn.changed(
@@ -312,7 +313,7 @@ async def _confirm_commission(
     await record(conn, "commission_paid", cash_out_id, detail, actor=actor, now_us=now_us)
 
 
-async def _note_share(conn: SettlementConnection, share_id: str, problem: str) -> None:
+async def _note_share(conn: BooksConnection, share_id: str, problem: str) -> None:
     await conn.execute(
         "UPDATE satoshimachine.dca_payments SET error_message = :problem,"
         " attempts = attempts + 1, updated_us = :now WHERE id = :id AND status = 'failed'",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 
 from .. import crud
-from ..adapters.settlement import SettlementConnection
+from ..database import BooksConnection
 
 NAME = "installation_secret"
 SECRET_BYTES = 32
 
 
-async def installation_secret(conn: SettlementConnection) -> bytes:
+async def installation_secret(conn: BooksConnection) -> bytes:
     """Made inside the first settlement, the same from then on."""
     known = await crud.get_meta(NAME, conn)
     if known is None:

@@ -16,13 +16,9 @@ from .. import clock, crud
 from ..adapters import ledger, wallet_rows
 from ..adapters.audit import SYSTEM, record
 from ..adapters.ledger import Entry
-from ..adapters.settlement import (
-    Row,
-    SettlementConnection,
-    settlement,
-    stored_time,
-)
+from ..adapters.settlement import settlement
 from ..adapters.wallet_rows import LegIds
+from ..database import BooksConnection, Row, stored_time
 from ..domain.eligibility import settle_problem
 from ..domain.money import decimal_text, whole_from_minor
 from ..domain.plan import (
@@ -71,7 +67,7 @@ async def settle_cash_out(
     try again, InvariantViolation when nothing may move at all. After an error nothing has changed.
     """
 
-    async def work(conn: SettlementConnection) -> Settled:
+    async def work(conn: BooksConnection) -> Settled:
         config = await refuse_if_stopped(conn, by_hand=by_hand)
         cash_out = await claim(conn, cash_out_id)
         plan = await plan_for(conn, cash_out, config)
@@ -93,7 +89,7 @@ async def settle_cash_out(
     return settled
 
 
-async def find(conn: SettlementConnection, cash_out_id: str) -> Row:
+async def find(conn: BooksConnection, cash_out_id: str) -> Row:
     """The cash-out as it is. Raises StateConflict when it is gone."""
     row = await conn.row(
         "SELECT * FROM satoshimachine.lamassu_transactions WHERE id = :id", {"id": cash_out_id}
@@ -103,7 +99,7 @@ async def find(conn: SettlementConnection, cash_out_id: str) -> Row:
     return row
 
 
-async def claim(conn: SettlementConnection, cash_out_id: str) -> Row:
+async def claim(conn: BooksConnection, cash_out_id: str) -> Row:
     """Take a pending cash-out; the compare-and-set that lets only one settlement through."""
     hit = await conn.changed(
         "UPDATE satoshimachine.lamassu_transactions SET status = 'processing'"
@@ -116,7 +112,7 @@ async def claim(conn: SettlementConnection, cash_out_id: str) -> Row:
 
 
 async def plan_for(
-    conn: SettlementConnection, cash_out: Row, config: StoredConfig | None
+    conn: BooksConnection, cash_out: Row, config: StoredConfig | None
 ) -> Plan | HoldCode:
     """The plan on the books as they are, or why this cash-out must wait for a person.
 
@@ -135,7 +131,7 @@ async def plan_for(
 
 
 async def hold(
-    conn: SettlementConnection, cash_out: Row, code: HoldCode, *, actor: str = SYSTEM
+    conn: BooksConnection, cash_out: Row, code: HoldCode, *, actor: str = SYSTEM
 ) -> None:
     """Move a cash-out that is being looked at to `held`, with an alert."""
     now_us = clock.now_us()
@@ -151,7 +147,7 @@ async def hold(
 
 
 async def alert_held(
-    conn: SettlementConnection, cash_out_id: str, lamassu_id: str, code: HoldCode
+    conn: BooksConnection, cash_out_id: str, lamassu_id: str, code: HoldCode
 ) -> None:
     """Tell the operator that a cash-out waits for them."""
     await raise_alert(
@@ -165,7 +161,7 @@ async def alert_held(
     )
 
 
-async def write_plan(conn: SettlementConnection, cash_out: Row, plan: Plan, actor: str) -> None:
+async def write_plan(conn: BooksConnection, cash_out: Row, plan: Plan, actor: str) -> None:
     """Write cash-out, shares, ledger, audit and all wallet rows of a plan. Nothing is committed."""
     now_us = clock.now_us()
     secret = await installation_secret(conn)
@@ -335,7 +331,7 @@ def _cash_out_columns(cash_out: Row, plan: Plan, now_us: int) -> dict[str, Any]:
 async def note_attempt(cash_out_id: str, message: str) -> None:
     """Say on the cash-out what the last attempt met; it stays pending."""
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         await conn.execute(
             "UPDATE satoshimachine.lamassu_transactions SET error_message = :message,"
             " attempts = attempts + 1 WHERE id = :id AND status = 'pending'",
@@ -349,7 +345,7 @@ async def mark_failed(cash_out_id: str, message: str) -> None:
     """An invariant refused it: out of the queue, for a person."""
     now_us = clock.now_us()
 
-    async def work(conn: SettlementConnection) -> None:
+    async def work(conn: BooksConnection) -> None:
         hit = await conn.changed(
             "UPDATE satoshimachine.lamassu_transactions SET status = 'failed',"
             f" error_message = :message WHERE id = :id AND status IN ({states_before('failed')})",

@@ -24,7 +24,8 @@ from ..adapters.ledger import (
     overpaid_account,
     post,
 )
-from ..adapters.settlement import SettlementConnection, settlement
+from ..adapters.settlement import settlement
+from ..database import BooksConnection
 from ..domain import earlier
 from ..domain.days import US_PER_S
 from ..domain.money import decimal_text
@@ -101,7 +102,7 @@ async def take_over() -> str:
     return "taken over: see what needs you"
 
 
-async def _enter(conn: SettlementConnection) -> Mapping[str, Any]:
+async def _enter(conn: BooksConnection) -> Mapping[str, Any]:
     stored: Mapping[str, Any] | None = await crud.get_meta(TAKEOVER, conn)
     if stored is not None:  # another process was faster
         return stored
@@ -128,7 +129,7 @@ async def _enter(conn: SettlementConnection) -> Mapping[str, Any]:
 # -- opening entries --------------------------------------------------------------------------
 
 
-async def _openings(conn: SettlementConnection) -> dict[Account, Opening]:
+async def _openings(conn: BooksConnection) -> dict[Account, Opening]:
     """What came in and went out by the earlier books. A deposit the operator confirmed since then
     has its own entries.
     """
@@ -181,7 +182,7 @@ def _entries(account: Account, opening: Opening) -> list[Entry]:
     ]
 
 
-async def _left_out(conn: SettlementConnection, table: str) -> list[earlier.Old]:
+async def _left_out(conn: BooksConnection, table: str) -> list[earlier.Old]:
     """Kept rows that could not become one of ours: dirt, so few."""
     found = await conn.rows(
         f"SELECT row_json FROM satoshimachine.earlier_rows e WHERE e.table_name = :kept AND"
@@ -195,7 +196,7 @@ async def _left_out(conn: SettlementConnection, table: str) -> list[earlier.Old]
 # -- settings ---------------------------------------------------------------------------------
 
 
-async def _settings(conn: SettlementConnection, now_us: int) -> int | None:
+async def _settings(conn: BooksConnection, now_us: int) -> int | None:
     """Go on where it stopped: its last poll, unless a start point is set; returns the start point.
 
     A sale from before that the earlier extension missed comes in by an earlier start point; what
@@ -224,7 +225,7 @@ async def _settings(conn: SettlementConnection, now_us: int) -> int | None:
     return start_us
 
 
-async def _kept(conn: SettlementConnection, table: str) -> list[earlier.Old]:
+async def _kept(conn: BooksConnection, table: str) -> list[earlier.Old]:
     found = await conn.rows(
         "SELECT row_json FROM satoshimachine.earlier_rows WHERE table_name = :kept",
         {"kept": table},
@@ -235,7 +236,7 @@ async def _kept(conn: SettlementConnection, table: str) -> list[earlier.Old]:
 # -- what the operator is shown -----------------------------------------------------------------
 
 
-async def _facts(conn: SettlementConnection, openings: Mapping[Account, Opening]) -> Facts:
+async def _facts(conn: BooksConnection, openings: Mapping[Account, Opening]) -> Facts:
     clients = await conn.rows("SELECT id FROM satoshimachine.dca_clients")
     known = {row["id"] for row in clients}
     return {
@@ -278,13 +279,13 @@ def _shown(findings: list[Facts]) -> Facts:
     return {"count": len(findings), "first": findings[:SHOWN_MAX]}
 
 
-async def _found(conn: SettlementConnection, query: str) -> Facts:
+async def _found(conn: BooksConnection, query: str) -> Facts:
     counted = await conn.row(f"SELECT COUNT(*) AS n FROM ({query}) found")
     first = await conn.rows(f"SELECT * FROM ({query}) found ORDER BY 1, 2 LIMIT {SHOWN_MAX}")
     return {"count": int(counted["n"]) if counted else 0, "first": [dict(row) for row in first]}
 
 
-async def _counts(conn: SettlementConnection) -> Facts:
+async def _counts(conn: BooksConnection) -> Facts:
     """How many rows of each kind were there."""
     found = await conn.rows(
         "SELECT table_name, COUNT(*) AS n FROM satoshimachine.earlier_rows GROUP BY table_name"
@@ -293,7 +294,7 @@ async def _counts(conn: SettlementConnection) -> Facts:
     return {word: counts.get(table, 0) for word, table in COUNTED.items()}
 
 
-async def _sats(conn: SettlementConnection) -> Facts:
+async def _sats(conn: BooksConnection) -> Facts:
     """What it paid, and what of the clients' base it never passed on."""
     row = await conn.row(
         "SELECT CAST(COALESCE(SUM(confirmed_sats), 0) AS BIGINT) AS paid,"

@@ -7,8 +7,12 @@ import contextlib
 from typing import Any
 
 import pytest
-from satmachineadmin.adapters import settlement as settlement_module
-from satmachineadmin.adapters.settlement import SettlementConnection
+from lnbits.core.db import db as core_db
+from satmachineadmin.database import (
+    ADVISORY_LOCK_KEY,
+    PostgresConnection,
+    SqliteConnection,
+)
 from satmachineadmin.dev import sample_rows
 from satmachineadmin.services import settle
 from support.operator import Operator
@@ -31,8 +35,9 @@ async def _fresh_sale(operator: Operator, clients: int) -> str:
 def _die_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Raise at the k-th statement of any settlement transaction."""
     seen = [0]
-    for name in ("execute", "insert_rows"):
-        original = getattr(SettlementConnection, name)
+    driven = SqliteConnection if core_db.type == "SQLITE" else PostgresConnection
+    for name in ("rows", "changed", "insert_rows"):
+        original = getattr(driven, name)
 
         async def counted(self: Any, *args: Any, _original: Any = original, **more: Any) -> Any:
             seen[0] += 1
@@ -40,7 +45,7 @@ def _die_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
                 raise Killed
             return await _original(self, *args, **more)
 
-        monkeypatch.setattr(SettlementConnection, name, counted)
+        monkeypatch.setattr(driven, name, counted)
 
 
 @pytest.mark.parametrize("clients", [0, 1, 3])
@@ -108,24 +113,20 @@ async def test_a_lost_commit_answer_is_read_again(
 ) -> None:
     """The commit happened and its answer was lost: the next tick reads that it is settled."""
     await _fresh_sale(operator, 2)
-    original = settlement_module.AsyncConnection.commit
+    original = PostgresConnection.commit
     lost = []
 
-    async def commit_and_lose(self: Any) -> None:
+    async def commit_and_lose(self: PostgresConnection) -> None:
         await original(self)
-        changed = await self.execute(
-            settlement_module.text("SELECT COUNT(*) FROM satoshimachine.settlement_legs")
-        )
-        if changed.scalar() and not lost:
+        found = await self.row("SELECT COUNT(*) AS n FROM satoshimachine.settlement_legs")
+        if found and found["n"] and not lost:
             lost.append(True)
             raise ConnectionResetError("the answer was lost")
-
-    from lnbits.core.db import db as core_db
 
     if core_db.type != "POSTGRES":
         pytest.skip("a local file has no answer to lose")
     with monkeypatch.context() as patch:
-        patch.setattr(settlement_module.AsyncConnection, "commit", commit_and_lose)
+        patch.setattr(PostgresConnection, "commit", commit_and_lose)
         with contextlib.suppress(Exception):
             await operator.poll()
     assert lost
@@ -137,8 +138,6 @@ async def test_a_lost_commit_answer_is_read_again(
 async def _journal_mode(mode: str) -> None:
     """Change core's file while nobody has it open: LNbits opens it under this lock only."""
     import sqlite3
-
-    from lnbits.core.db import db as core_db
 
     async with core_db.lock:
         with contextlib.closing(sqlite3.connect(core_db.path, timeout=10)) as raw:
@@ -164,8 +163,6 @@ async def test_an_unsafe_journal_mode_is_refused(operator: Operator) -> None:
 
 async def test_a_foreign_lock_means_try_again(operator: Operator) -> None:
     """Another writer holds the database: RETRY, nothing changed, and settled afterwards."""
-    from lnbits.core.db import db as core_db
-
     client = await operator.add_client()
     await operator.lamassu.insert([sample_rows.sale(**SALE)])
     if core_db.type == "SQLITE":
@@ -183,7 +180,7 @@ async def test_a_foreign_lock_means_try_again(operator: Operator) -> None:
         from lnbits.settings import settings
 
         other = await asyncpg.connect(settings.lnbits_database_url)
-        await other.execute("SELECT pg_advisory_lock($1)", settlement_module.ADVISORY_LOCK_KEY)
+        await other.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK_KEY)
         try:
             answer = await operator.api("POST", "manual-poll", expect=503)
         finally:
