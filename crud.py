@@ -52,10 +52,31 @@ async def get_settings(conn: BooksConnection | None = None) -> OperatorSettings:
     rows = await fetch_rows(
         "SELECT name, value FROM satoshimachine.operator_settings LIMIT 100", None, conn
     )
+    return _settings_of(rows)
+
+
+def _settings_of(rows: Sequence[Row]) -> OperatorSettings:
     known = OperatorSettings.__fields__
     return OperatorSettings(
         **{row["name"]: json.loads(row["value"]) for row in rows if row["name"] in known}
     )
+
+
+async def get_settings_and_metas(
+    names: Sequence[str], conn: BooksConnection
+) -> tuple[OperatorSettings, dict[str, Any]]:
+    """The operator's settings and the stored facts of these names, in one query."""
+    named = {f"v{i}": name for i, name in enumerate(names)}
+    marks = ", ".join(f":{name}" for name in named)
+    rows = await fetch_rows(
+        "SELECT 'meta' AS kind, name, value FROM satoshimachine.meta"
+        f" WHERE name IN ({marks}) UNION ALL"
+        " SELECT 'setting', name, value FROM satoshimachine.operator_settings",
+        named,
+        conn,
+    )
+    metas = {str(row["name"]): json.loads(row["value"]) for row in rows if row["kind"] == "meta"}
+    return _settings_of([row for row in rows if row["kind"] == "setting"]), metas
 
 
 async def save_settings(

@@ -31,13 +31,15 @@ async def announce_settled() -> int:
         f" WHERE cash_out_id IN ({marks})",
         named,
     )
-    count = await _announce([str(leg["checking_id_in"]) for leg in legs])
+    payments = await _payments([str(leg["checking_id_in"]) for leg in legs])
+    # Noted first: once queued, LNbits works through them and everybody else waits meanwhile.
     await crud.write(
         "UPDATE satoshimachine.lamassu_transactions SET announced_us = :now"
         f" WHERE id IN ({marks})",
         {"now": clock.now_us(), **named},
     )
-    return count
+    queue_payments(payments)
+    return len(payments)
 
 
 async def announce_leg(leg_key: str) -> None:
@@ -47,13 +49,12 @@ async def announce_leg(leg_key: str) -> None:
         {"key": leg_key},
     )
     if leg:
-        await _announce([str(leg["checking_id_in"])])
+        queue_payments(await _payments([str(leg["checking_id_in"])]))
 
 
-async def _announce(checking_ids: Sequence[str]) -> int:
-    """Read all first: once queued, LNbits works through them and holds its database meanwhile."""
+async def _payments(checking_ids: Sequence[str]) -> list[Payment]:
+    """In slices: LNbits' database is locked while one is read."""
     payments: list[Payment] = []
     for start in range(0, len(checking_ids), PAYMENTS_PER_SLICE):
         payments += await incoming_payments(checking_ids[start : start + PAYMENTS_PER_SLICE])
-    queue_payments(payments)
-    return len(payments)
+    return payments

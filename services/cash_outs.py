@@ -28,10 +28,10 @@ from ..models import ProcessRequest
 from . import settle
 from .alerts import resolve_alerts
 from .announce import announce_settled
-from .gates import refuse_if_stopped
+from .gates import Standing, refuse_if_stopped
 from .intake import Intake, cash_out_row, insert_cash_outs, store_rows
 from .observe import META_CLOCK
-from .pool import read_books, read_plan_input
+from .pool import books_of, read_plan_input
 from .readiness import require_ready
 from .source import source_settings
 
@@ -243,6 +243,7 @@ async def _make_pending(
         actor=actor,
         now_us=clock.now_us(),
     )
+    await resolve_alerts(conn, f"held:{cash_out_id}", clock.now_us())
 
 
 async def skip(cash_out_id: str, reason: str, actor: str) -> Row:
@@ -302,7 +303,7 @@ async def simulate(sale: Simulation) -> tuple[Plan, bool]:
     stated = Stated(fiat_minor=fiat_minor, fiat_is_wrong=True)
 
     async def work(conn: BooksConnection) -> Plan:
-        books_now = await read_books(conn, await crud.get_config(conn))
+        books_now = books_of(Standing(await crud.get_config(conn), await crud.get_settings(conn)))
         problem = settle_problem(row, books_now.settings.split_rule, stated)
         if problem is not None:
             raise BadInput(

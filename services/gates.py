@@ -6,6 +6,7 @@ before the next settlement starts, whoever set it and in whichever process.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..adapters.audit import record
 from ..adapters.settlement import settlement
 from ..database import BooksConnection
 from ..errors import BadInput, NotReady, PollingDisabled, SatMachineError
-from ..models import StoredConfig
+from ..models import OperatorSettings, StoredConfig
 from .alerts import raise_alert, resolve_alerts
 
 HALT = "halt"
@@ -28,19 +29,28 @@ GATES = (HALT, TAKEOVER, RESTORE)
 RESTORE_ACCEPTED = "restore_accepted"  # the difference that a person looked at and accepted
 
 
-async def refuse_if_stopped(conn: BooksConnection, *, by_hand: bool) -> StoredConfig | None:
-    """Raise when money work must not start now; the connection that was read, for what follows.
+@dataclass(frozen=True)
+class Standing:
+    """What the operator set, as read in this transaction."""
+
+    config: StoredConfig | None
+    settings: OperatorSettings
+
+
+async def refuse_if_stopped(conn: BooksConnection, *, by_hand: bool) -> Standing:
+    """Raise when money work must not start now; what was read for that, for what follows.
 
     `by_hand`: one named cash-out or share that a person asked for. It may go on while automatic
     work is switched off (that is how work is resumed), but never while something is halted.
     """
-    for found in (await crud.get_metas(GATES, conn)).values():
+    settings, gates = await crud.get_settings_and_metas(GATES, conn)
+    for found in gates.values():
         if not found.get("accepted"):
             raise NotReady(found["message"], hint=found["hint"])
     config = await crud.get_config(conn)
     if not by_hand and (config is None or not config.polling_enabled):
         raise PollingDisabled("Automatic work is switched off")
-    return config
+    return Standing(config, settings)
 
 
 async def close_gate(gate: str, message: str, hint: str, facts: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from .. import crud
 from ..adapters import wallet_rows
 from ..database import BooksConnection, Row
 from ..domain.days import local_day
@@ -24,23 +23,24 @@ from ..errors import (
     ensure,
 )
 from ..models import OperatorSettings, StoredConfig
+from .gates import Standing
 
 
 @dataclass(frozen=True)
 class Books:
-    """What the operator set, read in this transaction."""
+    """What the operator set, complete enough to plan with."""
 
     config: StoredConfig
     settings: OperatorSettings
 
 
-async def read_books(conn: BooksConnection, config: StoredConfig | None) -> Books:
+def books_of(standing: Standing) -> Books:
     """Raises NotConfigured or FundingUnusable when nobody said where the sats come from."""
-    if config is None:
+    if standing.config is None:
         raise NotConfigured("No connection to Lamassu is saved")
-    if not config.source_wallet_id:
+    if not standing.config.source_wallet_id:
         raise FundingUnusable("No source wallet is set")
-    return Books(config, await crud.get_settings(conn))
+    return Books(standing.config, standing.settings)
 
 
 def stated_facts(cash_out: Row) -> Stated | None:
@@ -107,24 +107,19 @@ async def read_clients(
     conn: BooksConnection, cash_out: Row, currency: str, settings: OperatorSettings
 ) -> list[PoolClient]:
     """Active clients with a balance in this currency, as of the cash-out (design.md 3.3)."""
+    source_us = int(cash_out["confirmed_at_us"] or cash_out["created_us"] or 0)
+    our_us = source_us - int(cash_out["clock_difference_us"])
     rows = await conn.rows(
         """
-        SELECT c.id, c.wallet_id, c.dca_mode, c.fixed_mode_daily_limit, b.balance
+        SELECT c.id, c.wallet_id, c.dca_mode, c.fixed_mode_daily_limit, b.balance,
+            (SELECT COALESCE(SUM(d.amount_minor), 0) FROM satoshimachine.dca_deposits d
+             WHERE d.client_id = c.id AND d.currency = :currency AND d.effective_us > :moment)
+            AS later_minor
         FROM satoshimachine.dca_clients c
         JOIN satoshimachine.ledger_balances b
             ON b.account = 'client:' || c.id AND b.unit = :currency AND b.balance > 0
         WHERE c.status = 'active' ORDER BY c.id
         """,
-        {"currency": currency},
-    )
-    if not rows:
-        return []
-    source_us = int(cash_out["confirmed_at_us"] or cash_out["created_us"] or 0)
-    our_us = source_us - int(cash_out["clock_difference_us"])
-    later = await _sums(
-        conn,
-        "SELECT client_id, SUM(amount_minor) AS minor FROM satoshimachine.dca_deposits"
-        " WHERE currency = :currency AND effective_us > :moment GROUP BY client_id",
         {"currency": currency, "moment": our_us},
     )
     charged = {}
@@ -144,7 +139,7 @@ async def read_clients(
             mode=row["dca_mode"],
             daily_limit_minor=daily_limit_minor(row["fixed_mode_daily_limit"], currency),
             remaining_minor=int(row["balance"]),
-            later_credits_minor=later.get(row["id"], 0),
+            later_credits_minor=int(row["later_minor"]),
             charged_same_day_minor=charged.get(row["id"], 0),
         )
         for row in rows

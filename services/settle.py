@@ -39,11 +39,10 @@ from ..domain.states import (
     states_before,
 )
 from ..errors import StateConflict, ensure
-from ..models import StoredConfig
-from .alerts import raise_alert, resolve_alerts
-from .gates import refuse_if_stopped
+from .alerts import raise_alert
+from .gates import Standing, refuse_if_stopped
 from .owed import show_owed
-from .pool import read_books, read_plan_input, refuse_unfunded, stated_facts
+from .pool import books_of, read_plan_input, refuse_unfunded, stated_facts
 from .secret import installation_secret
 
 SETTLED_BY_PLAN = "settled"
@@ -68,9 +67,9 @@ async def settle_cash_out(
     """
 
     async def work(conn: BooksConnection) -> Settled:
-        config = await refuse_if_stopped(conn, by_hand=by_hand)
+        standing = await refuse_if_stopped(conn, by_hand=by_hand)
         cash_out = await claim(conn, cash_out_id)
-        plan = await plan_for(conn, cash_out, config)
+        plan = await plan_for(conn, cash_out, standing)
         if isinstance(plan, HoldCode):
             await hold(conn, cash_out, plan, actor=actor)
             return Settled(CashOutState.HELD, None)
@@ -111,14 +110,12 @@ async def claim(conn: BooksConnection, cash_out_id: str) -> Row:
     return await find(conn, cash_out_id)
 
 
-async def plan_for(
-    conn: BooksConnection, cash_out: Row, config: StoredConfig | None
-) -> Plan | HoldCode:
+async def plan_for(conn: BooksConnection, cash_out: Row, standing: Standing) -> Plan | HoldCode:
     """The plan on the books as they are, or why this cash-out must wait for a person.
 
     The rule may have changed since the row was stored, hence the second look at its numbers.
     """
-    books = await read_books(conn, config)
+    books = books_of(standing)
     stated = stated_facts(cash_out)
     source_row = json.loads(cash_out["source_row"])
     problem = settle_problem(source_row, books.settings.split_rule, stated)
@@ -198,7 +195,6 @@ async def write_plan(conn: BooksConnection, cash_out: Row, plan: Plan, actor: st
         actor=actor,
         now_us=now_us,
     )
-    await resolve_alerts(conn, f"held:{cash_out['id']}", now_us)
     for share in plan.shares:
         if share.state is ShareState.FAILED:
             await show_owed(conn, share.client_id, share.problem or "")
