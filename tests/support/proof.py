@@ -20,9 +20,16 @@ WALLET_ROWS = "SELECT * FROM apipayments WHERE checking_id LIKE 'internal_satm_%
 
 
 async def prove() -> None:
-    """Assert that cash-outs, shares, legs, ledger and wallet rows tell one story."""
+    """Assert that cash-outs, shares, legs, ledger and wallet rows tell one story.
+
+    Twice: by the product's own promises, and by what is written here without them.
+    """
     from lnbits.core.db import db as core_db
     from satmachineadmin.crud import db
+    from satmachineadmin.services.invariants import broken_promises
+
+    broken = await broken_promises()
+    assert not broken, "\n".join(map(str, broken))
 
     prove_rows(
         [await db.fetchall(query) for query in (CASH_OUTS, SHARES, LEGS, ENTRIES, BALANCES)],
