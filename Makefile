@@ -10,7 +10,7 @@ HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit sqlite postgres once check checkruff checkblack mypy pyright \
-	checkprettier checktypes checkbundle format bench
+	checkprettier checktypes checkbundle format bench prove
 
 help:
 	@echo "make demo          LNbits, a Lamassu server and an ATM that sells; Ctrl-C stops it"
@@ -19,6 +19,7 @@ help:
 	@echo "make check         ruff, black, mypy, prettier and tsc"
 	@echo "make format        let black, ruff and prettier rewrite"
 	@echo "make bench         measure"
+	@echo "make prove         crash it everywhere, break every guard; ALL=1 and SEEDS=n for more"
 
 # A plain command without shell syntax: make starts it directly, so a signal to make reaches it.
 demo: $(VENV)
@@ -107,6 +108,9 @@ format: $(VENV) $(if $(HAVE_NODE),$(NODE))
 
 bench: $(VENV)
 	@$(BIN)/python -m benchmarks
+
+prove: $(VENV)
+	@$(BIN)/python -m prove $(if $(ALL),--all) $(if $(SEEDS),--seeds $(SEEDS))
 
 $(VENV): uv.lock dev/install.sh
 	@PYTHON=$(PYTHON) dev/install.sh python $@
