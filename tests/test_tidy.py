@@ -72,7 +72,8 @@ def product_files() -> list[Path]:
 
 def repository_files() -> Iterator[Path]:
     """Every text file of ours, committed or not."""
-    hidden = {".git", ".venv", ".tools", ".demo", ".cache", "node_modules", "__pycache__"}
+    hidden = {".git", ".venv", ".tools", ".demo", ".cache", ".hypothesis", "node_modules"}
+    hidden.add("__pycache__")
     folders = [CHECKOUT]
     while folders:
         for path in sorted(folders.pop().iterdir()):

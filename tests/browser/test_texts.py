@@ -11,8 +11,13 @@ TEMPLATES = CHECKOUT / "templates"
 
 
 def texts(language: str) -> dict[str, str]:
-    file = SCRIPTS / "i18n" / f"{language}.js"
-    return dict(re.findall(r"^  '([^']+)': '(.*)',?$", file.read_text(), re.MULTILINE))
+    """The dictionary and its parts (`en.js`, `en-setup.js`); a key stands in one of them."""
+    found: dict[str, str] = {}
+    for file in sorted((SCRIPTS / "i18n").glob(f"{language}*.js")):
+        for key, text in re.findall(r"^  '([^']+)': '(.*)',?$", file.read_text(), re.MULTILINE):
+            assert key not in found, f"{file.name} has '{key}' a second time"
+            found[key] = text
+    return found
 
 
 def test_english_and_spanish_have_the_same_keys_and_parameters() -> None:
