@@ -66,9 +66,10 @@ class Intake:
 
 
 async def store_rows(rows: Sequence[SourceRow], intake: Intake) -> None:
-    """Store or compare these rows in one transaction."""
+    """Store or compare these rows in one transaction; one that comes twice counts once."""
     if not rows:
         return
+    rows = list({str(row["id"]): row for row in rows}.values())
 
     async def work(conn: BooksConnection) -> tuple[int, int]:
         rule = (await crud.get_settings(conn)).split_rule
