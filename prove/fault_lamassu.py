@@ -8,7 +8,7 @@ from lnbits.settings import settings as lnbits_settings
 from satmachineadmin.dev import sample_rows
 
 from .fault_bench import SALE, Bench, Outcome, check, patched
-from .fault_cells import scene
+from .fault_cells import BOTH, scene
 
 RESTORED = "restored Lamassu"
 CHANGED = "source_changed (warning)"
@@ -39,7 +39,7 @@ async def _gone(bench: Bench) -> None:
     await bench.lamassu.execute("DELETE FROM cash_out_txs WHERE id::text = $1", bench.sale["id"])
 
 
-@scene(RESTORED, "a paid sale is gone")
+@scene(RESTORED, "a paid sale is gone", on=BOTH)
 async def paid_is_gone(bench: Bench) -> Outcome:
     """the row of a sale that was paid is no longer there, and comes back later"""
     await _tick(bench)
@@ -54,7 +54,7 @@ async def paid_is_gone(bench: Bench) -> Outcome:
     return outcome
 
 
-@scene(RESTORED, "a waiting sale is gone")
+@scene(RESTORED, "a waiting sale is gone", on=BOTH)
 async def waiting_is_gone(bench: Bench) -> Outcome:
     """the row of a sale that waits to be paid is no longer there, and comes back later"""
     await _stored_unpaid(bench)
@@ -68,7 +68,7 @@ async def waiting_is_gone(bench: Bench) -> Outcome:
     return outcome
 
 
-@scene(RESTORED, "the id of a paid sale is another sale's")
+@scene(RESTORED, "the id of a paid sale is another sale's", on=BOTH)
 async def paid_id_reused(bench: Bench) -> Outcome:
     """a new sale, twice as large, has the id of one that was paid"""
     await _tick(bench)
@@ -85,7 +85,7 @@ async def paid_id_reused(bench: Bench) -> Outcome:
     return outcome
 
 
-@scene(RESTORED, "the id of a waiting sale is another sale's")
+@scene(RESTORED, "the id of a waiting sale is another sale's", on=BOTH)
 async def waiting_id_reused(bench: Bench) -> Outcome:
     """a new sale, twice as large, has the id of one that waits to be paid"""
     await _stored_unpaid(bench)
@@ -99,7 +99,7 @@ async def waiting_id_reused(bench: Bench) -> Outcome:
     return outcome
 
 
-@scene(RESTORED, "a paid sale is unpaid again")
+@scene(RESTORED, "a paid sale is unpaid again", on=BOTH)
 async def paid_is_older(bench: Bench) -> Outcome:
     """the row of a paid sale is back in its state before the payment, and moves on again"""
     await _tick(bench)

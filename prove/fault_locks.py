@@ -13,7 +13,7 @@ from satmachineadmin.database import ADVISORY_LOCK_KEY
 from satmachineadmin.transaction_processor import tick
 
 from .fault_bench import Bench, Outcome, check
-from .fault_cells import Must, fault, scene
+from .fault_cells import BOTH, Must, fault, scene
 from .fault_sqlite import files, held
 
 LOCKS = "foreign lock"
@@ -81,7 +81,7 @@ def _free_at_once() -> None:
         other.execute("ROLLBACK")
 
 
-@scene(STOPPED, "for the ATM")
+@scene(STOPPED, "for the ATM", on=BOTH)
 async def stopped_source(bench: Bench) -> Outcome:
     """LNbits stops, twice, while the tick waits for a silent SSH server"""
     bench.ssh.fault.silent_after = 0

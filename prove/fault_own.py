@@ -21,7 +21,7 @@ from satmachineadmin.services import announce, settle
 from support.trouble import settings
 
 from .fault_bench import Bench, Outcome, check, patched
-from .fault_cells import Must, cannot, fault, scene
+from .fault_cells import BOTH, Must, cannot, fault, scene
 
 CLOCK, NOTIFY, PRICE = "clock", "notification", "price feed"
 UNHARMED = Must(sale="completed", alerts="none", moves=True)
@@ -228,7 +228,7 @@ async def notify_twice(bench: Bench) -> Outcome:
     return outcome
 
 
-@scene(NOTIFY, "locked")
+@scene(NOTIFY, "locked", on=BOTH)
 async def notify_locked(bench: Bench) -> Outcome:
     """LNbits' database is locked by another program when the news are read"""
     with patched(notifier, "core_db", _Locked()):

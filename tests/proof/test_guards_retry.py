@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from satmachineadmin import crud, transaction_processor
+from satmachineadmin import crud, lnbits_version, transaction_processor
 from satmachineadmin.database import BooksConnection
 from satmachineadmin.dev import sample_rows
 from satmachineadmin.errors import InvariantViolation, NotReady, StateConflict, StillFailed
@@ -186,7 +186,7 @@ async def test_cancelled_fiat_is_no_longer_drawn(operator: Operator) -> None:
 
 async def unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if LNbits had been replaced by one that nobody tested."""
-    monkeypatch.setattr(readiness, "SUPPORTED_BELOW", (0,))
+    monkeypatch.setattr(lnbits_version, "SUPPORTED_BELOW", (0,))
     readiness.forget()
 
 
