@@ -6,6 +6,7 @@ Made inside the transaction that does it (services/rehearsal.py), whether that i
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +31,7 @@ class Effect:
     legs: list[dict[str, Any]] = field(default_factory=list)
     remarks: list[dict[str, Any]] = field(default_factory=list)
     done: bool = False
-    not_shown: int = 0  # cash-outs that are counted and not planned
+    more: Counter[str] = field(default_factory=Counter)  # outcome -> cash-outs counted, not shown
 
     def remark(self, code: str, text: str, **facts: Any) -> None:
         """Something a person should know; the code is for the page's own words."""
@@ -58,7 +59,7 @@ def _sum(legs: Iterable[Mapping[str, Any]]) -> int:
 
 
 def totals(effect: Effect) -> dict[str, int]:
-    """Counts and sums over what is shown; cash-outs that are not shown count as waiting."""
+    """Counts of all, sums over what would be settled."""
     outcomes = [one["outcome"] for one in effect.cash_outs]
     settled = [one for one in effect.cash_outs if one["outcome"] == SETTLED]
     shares = [leg for leg in effect.legs if leg["kind"] == LegKind.SHARE.value]
@@ -67,10 +68,10 @@ def totals(effect: Effect) -> dict[str, int]:
         for leg in effect.legs
     }
     return {
-        "cash_outs": len(effect.cash_outs) + effect.not_shown,
+        "cash_outs": len(effect.cash_outs) + sum(effect.more.values()),
         "settled": len(settled),
-        "held": outcomes.count(HELD),
-        "waiting": outcomes.count(WAITING) + effect.not_shown,
+        "held": outcomes.count(HELD) + effect.more[HELD],
+        "waiting": outcomes.count(WAITING) + effect.more[WAITING],
         "total_sats": sum(one["total_sats"] for one in settled),
         "base_sats": sum(one["base_sats"] for one in settled),
         "commission_sats": sum(one["commission_sats"] for one in settled),

@@ -33,6 +33,7 @@ from .observe import Looked
 # The wallets are locked while a poll is rehearsed, so it ends at whichever comes first; what is
 # left is counted, and waits for the next poll.
 PLANNED_MAX = 100
+SHOWN_MAX = 200  # with those that are held or still running
 LEGS_MAX = 3_000
 LOCKED_S_MAX = 1.0
 
@@ -174,18 +175,19 @@ def polling(looked: Looked, *, armed: bool) -> Action:
         shown = {one["lamassu_transaction_id"] for one in effect.cash_outs}
         for row in await _stored(conn, ids):
             lamassu_id = str(row["lamassu_transaction_id"])
-            if lamassu_id not in shown and _is_news(before.get(lamassu_id), row):
-                held = row["status"] == CashOutState.HELD.value
-                outcome = effects.HELD if held else effects.WAITING
+            if lamassu_id in shown or not _is_news(before.get(lamassu_id), row):
+                continue
+            held = row["status"] == CashOutState.HELD.value
+            outcome = effects.HELD if held else effects.WAITING
+            if len(effect.cash_outs) < SHOWN_MAX:
                 stored = lamassu_id not in fresh
                 effect.cash_outs.append(effects.show_row(row, outcome, stored=stored))
-        effect.done = bool(effect.cash_outs)
+            else:
+                effect.more[outcome] += 1
+        effect.done = True  # a poll that pays nothing still takes in what it read
         if looked.not_read:
-            effect.remark(
-                "not_read",
-                f"Lamassu has {looked.not_read} rows more that were not read for this.",
-                rows=looked.not_read,
-            )
+            text = f"Lamassu has {looked.not_read} rows more that were not read for this."
+            effect.remark("not_read", text, n=looked.not_read)
         await effects.name_everybody(conn, effect)
         return effect
 
@@ -241,10 +243,7 @@ async def _settle_in_order(
             continue
         effect.cash_outs.append(effects.show_planned(cash_out, settled.plan, stored=stored))
         effect.legs += [effects.show_leg(leg) for leg in settled.plan.legs()]
-    effect.not_shown = (int(counted["n"]) if counted else 0) - len(effect.cash_outs)
-    if effect.not_shown:
-        effect.remark(
-            "more",
-            f"{effect.not_shown} cash-outs more wait; they are settled by a later poll.",
-            cash_outs=effect.not_shown,
-        )
+    left = (int(counted["n"]) if counted else 0) - len(effect.cash_outs)
+    if left:
+        effect.more[effects.WAITING] += left
+        effect.remark("more", f"{left} cash-outs more wait; a later poll settles them.", n=left)

@@ -172,15 +172,18 @@ async def test_a_poll_moves_exactly_the_legs_shown(operator: Operator, seed: int
         assert (now["status"], now["hold_code"]) == (one["status"], one["hold_code"])
         assert now["plan_hash"] == one["plan_hash"]
     once_more = await look(operator, "poll")
-    assert (once_more["cash_outs"], once_more["can_execute"]) == ([], False)
+    assert (once_more["cash_outs"], once_more["legs"]) == ([], [])
     await operator.poll()
     assert await wallet_sats() == after
 
 
 async def test_a_poll_with_nothing_new(operator: Operator) -> None:
     shown = await look(operator, "poll")
-    assert (shown["cash_outs"], shown["legs"], shown["can_execute"]) == ([], [], False)
-    assert (await do(operator, shown, 409))["code"] == "STATE_CONFLICT"
+    assert (shown["cash_outs"], shown["legs"], shown["amount_sats"]) == ([], [], 0)
+    await operator.lamassu.insert([sample_rows.sale()])
+    assert (await do(operator, shown))["done"]
+    assert not await wallet_sats()
+    assert (await operator.api("GET", "status"))["last_poll"]["new_rows"] == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -445,7 +448,7 @@ async def test_a_long_list_is_planned_in_part_and_counted(
     more = [sample_rows.sale(fiat=20, confirmed_at=ago(days=d)) for d in (4, 3, 2)]
     await operator.lamassu.insert(more)
     shown = await look(operator, "poll", start_at=LONG_AGO)
-    assert [(r["code"], r.get("rows")) for r in shown["remarks"]][-1] == ("not_read", 1)
+    assert [(r["code"], r.get("n")) for r in shown["remarks"]][-1] == ("not_read", 1)
 
 
 async def test_what_must_wait_is_shown_with_its_reason(operator: Operator) -> None:

@@ -111,17 +111,10 @@ satmComponent('satm-page', {
       if (id) address.searchParams.set('cash_out', id)
       window.history.replaceState(window.history.state, '', address)
     },
-    async pollNow() {
-      this.polling = true
+    /** Progress is asked for more often while a poll of ours runs. */
+    pollRuns(running) {
+      this.polling = running
       this.schedule()
-      try {
-        const answer = await satmApi.once('POST', 'manual-poll')
-        satmApi.say(answer.message)
-      } catch (error) {
-        satmApi.complain(error)
-      }
-      this.polling = false
-      this.changed()
     },
     async runTest() {
       this.testing = true
