@@ -210,8 +210,7 @@ async def test_a_simulation_moves_nothing(visit: Visit, stage: Stage) -> None:
     async with visit(OPERATOR) as visitor:
         page = visitor.page
         await opened(page)
-        await page.get_by_label("More actions").click()
-        await page.get_by_test_id("menu-simulate").click()
+        await page.get_by_test_id("simulate-sale").click()
         await page.get_by_test_id("simulate-crypto_atoms").fill("103")
         await page.get_by_test_id("simulate").click()
         simulation = page.get_by_test_id("simulation")
@@ -225,8 +224,7 @@ async def test_processing_needs_an_id(visit: Visit) -> None:
     async with visit(OPERATOR) as visitor:
         page = visitor.page
         await opened(page)
-        await page.get_by_label("More actions").click()
-        await page.get_by_test_id("menu-process").click()
+        await page.get_by_test_id("process-by-id").click()
         await expect(page.get_by_test_id("preview-look")).to_be_disabled()
         await page.get_by_test_id("process-id").fill("00000000-0000-4000-8000-000000000000")
         await page.get_by_test_id("preview-look").click()

@@ -130,9 +130,12 @@ satmComponent('satm-page', {
       this.polling = running
       this.schedule()
     },
-    async runTest() {
-      this.testing = true
-      this.result = null
+    /** From the header: the steps appear where one is. */
+    testHere() {
+      this.dialog = 'test'
+      this.runTest()
+    },
+    showConnection() {
       this.tab = 'setup'
       this.$nextTick(() =>
         document.getElementById('satm-connection')?.scrollIntoView({
@@ -140,6 +143,11 @@ satmComponent('satm-page', {
           block: 'nearest'
         })
       )
+    },
+    async runTest() {
+      this.testing = true
+      this.result = null
+      if (this.dialog !== 'test') this.showConnection()
       try {
         this.result = await satmApi.send('POST', 'test-connection')
       } catch (error) {
