@@ -87,6 +87,10 @@ satmComponent('satm-effect', {
     name(share) {
       return share.username || satmFormat.short(share.client_id)
     },
+    /** The largest first. */
+    shares(cashOut) {
+      return [...cashOut.shares].sort((a, b) => b.sats - a.sats)
+    },
     title(cashOut) {
       const fiat = satmFormat.fiat(cashOut.fiat, cashOut.currency)
       return `${satmFormat.when(cashOut.sold_at)} · ${fiat}`
@@ -97,7 +101,9 @@ satmComponent('satm-effect', {
       const id = satmFormat.short(cashOut.lamassu_transaction_id)
       return machine ? `${machine} · ${id}` : id
     },
+    /** Why it is not settled. */
     why(cashOut) {
+      if (cashOut.outcome === 'settled') return ''
       return satmText.told(`hold.${cashOut.hold_code}`, cashOut.why)
     },
     wallet(share) {
