@@ -26,9 +26,7 @@ satmComponent('satm-header', {
     menu() {
       const entries = [
         {dialog: 'connection', icon: 'dns'},
-        {dialog: 'settings', icon: 'tune'},
-        {dialog: 'process', icon: 'playlist_add_check'},
-        {dialog: 'simulate', icon: 'science'}
+        {dialog: 'settings', icon: 'tune'}
       ]
       return entries.map(entry => ({
         ...entry,
