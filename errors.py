@@ -37,6 +37,7 @@ tick catches broadly; everything else raises one of these and lets it travel.
     ├── BadInput                    HOLD   refused before anything changed
     ├── NotFound                    HOLD   no such thing
     ├── StateConflict               HOLD   it is no longer in the state this action needs
+    ├── PreviewOutdated             HOLD   what was shown is no longer what would happen
     ├── IdempotencyConflict         HOLD   same key, other content
     └── ApiTokenRefused             HOLD   a scoped API token may not move money
 """
@@ -278,6 +279,12 @@ class StateConflict(SatMachineError):
     code = "STATE_CONFLICT"
     http_status = 409
     default_hint = "Reload the page: somebody or something was faster."
+
+
+class PreviewOutdated(SatMachineError):
+    code = "PREVIEW_OUTDATED"
+    http_status = 409
+    default_hint = "Nothing was changed by it. Look again, and decide on what is shown then."
 
 
 class IdempotencyConflict(SatMachineError):

@@ -11,7 +11,7 @@ from lnbits.db import POSTGRES, SQLITE, Connection
 
 from .legacy import copy_old_rows, set_old_tables_aside
 
-SCHEMA_VERSION = 14  # the number of the last migration below; readiness compares it
+SCHEMA_VERSION = 17  # the number of the last migration below; readiness compares it
 
 APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
 
@@ -62,6 +62,21 @@ async def m013_indexes_and_triggers(db: Connection) -> None:
 async def m014_take_over_old_rows(db: Connection) -> None:
     """Copy what an earlier extension left into the new tables, every old row kept as JSON too."""
     await copy_old_rows(db)
+
+
+async def m017_previews(db: Connection) -> None:
+    """What a person was shown before money moves, and what came of it (services/preview.py)."""
+    await db.execute("""
+        CREATE TABLE IF NOT EXISTS satoshimachine.previews (
+            id TEXT PRIMARY KEY NOT NULL,
+            request TEXT NOT NULL,          -- JSON: the action and its arguments
+            shown TEXT NOT NULL,            -- JSON: the effect as it was answered
+            effect_hash TEXT NOT NULL,      -- SHA-256 over all that decides the effect
+            expires_us BIGINT NOT NULL,
+            executed_us BIGINT,             -- NULL: not executed
+            result TEXT                     -- JSON: the answer of the execution
+        )
+    """)
 
 
 REFUSE_FUNCTION = """

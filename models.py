@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Extra, Field, validator
 from pydantic.fields import ModelField
@@ -38,6 +38,7 @@ ID_MAX = 64  # LNbits ids have 32 characters, Lamassu's 36
 SECRET_MAX = 20_000  # an RSA 16384 key in PEM has 13 kB
 WHOLE_UNITS_MAX = 10**12  # beyond any real deposit, far inside 64 bits of minor units
 DAILY_LIMIT_MAX = 10**9
+SUPPLY_SATS = 21_000_000 * 10**8  # more sats than will ever be
 
 
 class Request(BaseModel):
@@ -71,6 +72,8 @@ class OperatorSettings(BaseModel):
     funding_btc: FundingMode = FundingMode.CREDIT
     funding_ln: FundingMode = FundingMode.CREDIT
     api_tokens_may_move_money: bool = False
+    # Whoever sends more than this through a preview types the sum once more.
+    typed_amount_above_sats: int = Field(1_000_000, ge=0, le=SUPPLY_SATS)
     start_at_us: int | None = None
 
     class Config:
@@ -104,6 +107,7 @@ class UpdateSettings(Request):
     funding_btc: FundingMode | None
     funding_ln: FundingMode | None
     api_tokens_may_move_money: bool | None
+    typed_amount_above_sats: int | None
     start_at: datetime | None
 
     @validator("start_at")
@@ -335,6 +339,32 @@ class ReasonRequest(Request):
     @validator("reason")
     def _reason(cls, value: str) -> str:
         return given_reason(value)
+
+
+class PreviewRequest(Request):
+    """An action to look at before it is done, with what it needs."""
+
+    action: Literal["poll", "process", "retry_share", "retry_commission", "cancel_share", "skip"]
+    lamassu_id: str | None = Field(None, min_length=1, max_length=ID_MAX)
+    statement: ProcessRequest | None
+    share_id: str | None = Field(None, min_length=1, max_length=ID_MAX)
+    cash_out_id: str | None = Field(None, min_length=1, max_length=ID_MAX)
+    reason: str | None = Field(None, max_length=TEXT_MAX)
+    start_at: datetime | None  # a poll from this start point, for looking only
+
+    @validator("reason")
+    def _reason(cls, value: str | None) -> str | None:
+        return given_reason(value) if value is not None else None
+
+    @validator("start_at")
+    def _start_at(cls, value: datetime | None) -> datetime | None:
+        return aware(value)
+
+
+class ExecuteRequest(Request):
+    """The sum, typed once more, where the preview asked for it."""
+
+    typed_amount_sats: int | None = Field(None, ge=0, le=SUPPLY_SATS)
 
 
 class EnabledRequest(Request):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from uuid import uuid4
 from loguru import logger
 
 from . import clock, crud
+from .adapters.audit import SYSTEM
 from .adapters.lamassu_postgres import open_source
 from .database import one_connection
 from .errors import (
@@ -33,6 +34,7 @@ from .errors import (
     OutgoingBlocked,
     PollingDisabled,
     PollRunning,
+    PreviewOutdated,
     SatMachineError,
     StateConflict,
     StillFailed,
@@ -42,6 +44,7 @@ from .services.alerts import alert_now, resolve_now
 from .services.announce import announce_leg, announce_settled
 from .services.gates import halt
 from .services.observe import Observed, full_comparison_due, observe
+from .services.preview import pending_of
 from .services.readiness import require_ready
 from .services.source import source_settings
 
@@ -56,6 +59,7 @@ INTERACTIVE_RETRIES = 2  # LSP-18
 INTERACTIVE_PAUSE_S = 1.0
 
 T = TypeVar("T")
+Shown = Mapping[str, str]  # Lamassu id -> hash of the plan that a person saw, in their order
 
 HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex}"
 
@@ -96,7 +100,7 @@ async def show(phase: str, done: int = 0, total: int = 0) -> None:
     progress.phase, progress.done, progress.total = phase, done, total
 
 
-async def manual_poll() -> Report:
+async def manual_poll(shown: Shown | None = None, actor: str = SYSTEM) -> Report:
     """A poll that a person asked for: passing trouble is tried again twice, one second apart.
 
     Raises PollRunning when another one does not end in time, PollingDisabled, NotConfigured, or
@@ -109,7 +113,7 @@ async def manual_poll() -> Report:
         raise PollingDisabled("Automatic work is switched off, so nothing was polled")
     for attempt in range(INTERACTIVE_RETRIES + 1):
         try:
-            return await tick("manual", wait_s=MANUAL_WAIT_S)
+            return await tick("manual", wait_s=MANUAL_WAIT_S, shown=shown, actor=actor)
         except SatMachineError as exc:
             last = attempt == INTERACTIVE_RETRIES or isinstance(exc, PollRunning)
             if last or exc.disposition is not Disposition.RETRY:
@@ -118,9 +122,11 @@ async def manual_poll() -> Report:
     raise PollRunning("The poll did not finish")
 
 
-async def tick(cause: str, *, wait_s: float = 0) -> Report:
+async def tick(
+    cause: str, *, wait_s: float = 0, shown: Shown | None = None, actor: str = SYSTEM
+) -> Report:
     """One pass. What is stored is settled even when the look at the source fails; then that error
-    is raised.
+    is raised. `shown`: the plans that a person saw, the only ones that are settled then.
     """
     async with _alone(wait_s):
         await require_ready()
@@ -133,7 +139,7 @@ async def tick(cause: str, *, wait_s: float = 0) -> Report:
                 report.observed = await _look(full)
             except SatMachineError as exc:
                 error = exc
-            await settle_and_announce(report)
+            await settle_and_announce(report, shown, actor)
         except SatMachineError as exc:
             error = exc
         except Exception as exc:
@@ -231,11 +237,17 @@ async def _look(full: bool) -> Observed:
         raise
 
 
-async def settle_and_announce(report: Report) -> None:
-    """SETTLE every pending cash-out, oldest first, then retry what failed; ANNOUNCE afterwards."""
+async def settle_and_announce(
+    report: Report, shown: Shown | None = None, actor: str = SYSTEM
+) -> None:
+    """SETTLE every pending cash-out, oldest first, then retry what failed; ANNOUNCE afterwards.
+
+    With `shown`, the plans a person saw: these, in their order, and nothing else.
+    """
     try:
-        await _settle_pending(report)
-        await _retry_failed(report)
+        await _settle_pending(report, shown, actor)
+        if shown is None:
+            await _retry_failed(report)
     finally:
         await show("announcing")
         report.announced += await announce_settled()
@@ -243,13 +255,16 @@ async def settle_and_announce(report: Report) -> None:
     report.left_pending = len(left)
 
 
-async def _settle_pending(report: Report) -> None:
-    ids = await settle.pending_ids(SETTLE_PER_TICK_MAX)
-    report.more = len(ids) == SETTLE_PER_TICK_MAX
+async def _settle_pending(report: Report, shown: Shown | None, actor: str) -> None:
+    hashes = {} if shown is None else await pending_of(shown)
+    ids = list(hashes) if shown is not None else await settle.pending_ids(SETTLE_PER_TICK_MAX)
+    report.more = shown is None and len(ids) == SETTLE_PER_TICK_MAX
     for done, cash_out_id in enumerate(ids):
         await show("settling", done, len(ids))
         try:
-            settled = await settle.settle_cash_out(cash_out_id)
+            settled = await settle.settle_cash_out(
+                cash_out_id, actor=actor, shown_hash=hashes.get(cash_out_id)
+            )
         except StateConflict:
             continue  # somebody else settled or moved it: exactly what the claim is for
         except InvariantViolation as exc:
@@ -257,6 +272,10 @@ async def _settle_pending(report: Report) -> None:
             await halt(exc)
             await settle.mark_failed(cash_out_id, exc.message)
             raise
+        except PreviewOutdated as exc:
+            # Those after it were planned on what this one leaves: they wait for the next look.
+            report.waiting_for = exc.message
+            return
         except (NotReady, PollingDisabled) as exc:
             report.waiting_for = exc.message
             return

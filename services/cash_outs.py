@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -24,7 +25,7 @@ from ..domain.money import CURRENCY_EXPONENT, minor_from_whole
 from ..domain.plan import Plan, make_plan
 from ..domain.states import HOLD_REASONS, CashOutState, HoldCode, states_before
 from ..errors import BadInput, NotConfigured, NotFound, StateConflict
-from ..models import ProcessRequest
+from ..models import ProcessRequest, StoredConfig
 from . import settle
 from .alerts import resolve_alerts
 from .announce import announce_settled
@@ -62,11 +63,7 @@ async def process_by_id(lamassu_id: str, data: ProcessRequest, actor: str) -> di
     known = await books.find_cash_out(lamassu_id)
     if known is not None and known["status"] == CashOutState.COMPLETED.value:
         return await _already(known)
-    async with open_source(source_settings(config)) as source:
-        rows = await source.rows_by_id([lamassu_id])
-    if not rows:
-        raise NotFound("Lamassu knows no transaction with this id", hint="Check the id.")
-    row = rows[0]
+    row = await fetch_sale(config, lamassu_id)
     cash_out_id = await _admit(row, data, actor)
     settled = await settle.settle_cash_out(cash_out_id, by_hand=True, actor=actor)
     await announce_settled()
@@ -79,6 +76,15 @@ async def process_by_id(lamassu_id: str, data: ProcessRequest, actor: str) -> di
             hint="Confirm a deposit that counted at the time of the sale, then process it again.",
         )
     return _answer(cash_out, row, len(settled.plan.shares) if settled.plan else 0)
+
+
+async def fetch_sale(config: StoredConfig, lamassu_id: str) -> SourceRow:
+    """What Lamassu says about this id now. Raises NotFound or a SourceError."""
+    async with open_source(source_settings(config)) as source:
+        rows = await source.rows_by_id([lamassu_id])
+    if not rows:
+        raise NotFound("Lamassu knows no transaction with this id", hint="Check the id.")
+    return rows[0]
 
 
 async def _already(cash_out: Row) -> dict[str, Any]:
@@ -110,11 +116,22 @@ def _answer(cash_out: Row, row: SourceRow, payment_count: int) -> dict[str, Any]
 
 
 async def _admit(row: SourceRow, data: ProcessRequest, actor: str) -> str:
-    """Store the row and make it pending by what the person stated, in one commit."""
+    """Store the row, then make it pending by what the person stated."""
+    intake = Intake(clock_difference_us=int(await crud.get_meta(META_CLOCK) or 0))
+    work = admitting(row, data, actor, intake.clock_difference_us)
+    await store_rows([row], intake)
+    return await settlement(work)
+
+
+def admitting(
+    row: SourceRow, data: ProcessRequest, actor: str, clock_difference_us: int
+) -> Callable[[BooksConnection], Awaitable[str]]:
+    """Make this sale pending by what the person stated, inside a transaction; its id here.
+
+    Raises BadInput at once for what no statement can make payable.
+    """
     _refuse_unpayable(row)
     stated = _stated(row, data)
-    intake = Intake(clock_difference_us=int(await crud.get_meta(META_CLOCK) or 0))
-    await store_rows([row], intake)
 
     async def work(conn: BooksConnection) -> str:
         rule = (await crud.get_settings(conn)).split_rule
@@ -131,7 +148,7 @@ async def _admit(row: SourceRow, data: ProcessRequest, actor: str) -> str:
             {"id": row["id"]},
         )
         if known is None:
-            fresh = cash_out_row(row, Verdict(CashOutState.HELD), intake.clock_difference_us)
+            fresh = cash_out_row(row, Verdict(CashOutState.HELD), clock_difference_us)
             await insert_cash_outs(conn, [{**fresh, "status": CashOutState.WATCHING.value}])
             cash_out_id = str(fresh["id"])
         else:
@@ -139,7 +156,7 @@ async def _admit(row: SourceRow, data: ProcessRequest, actor: str) -> str:
         await _make_pending(conn, cash_out_id, data, None if by_rules else stated, actor)
         return cash_out_id
 
-    return await settlement(work)
+    return work
 
 
 def _refuse_unpayable(row: SourceRow) -> None:
@@ -249,6 +266,14 @@ async def _make_pending(
 async def skip(cash_out_id: str, reason: str, actor: str) -> Row:
     """The operator says no: terminal, with a reason. Raises NotFound or StateConflict."""
     await books.get_cash_out(cash_out_id)
+    await settlement(skipping(cash_out_id, reason, actor))
+    return await books.get_cash_out(cash_out_id)
+
+
+def skipping(
+    cash_out_id: str, reason: str, actor: str
+) -> Callable[[BooksConnection], Awaitable[None]]:
+    """Skip it inside a transaction."""
     now_us = clock.now_us()
 
     async def work(conn: BooksConnection) -> None:
@@ -265,8 +290,7 @@ async def skip(cash_out_id: str, reason: str, actor: str) -> Row:
         )
         await resolve_alerts(conn, f"held:{cash_out_id}", now_us)
 
-    await settlement(work)
-    return await books.get_cash_out(cash_out_id)
+    return work
 
 
 @dataclass(frozen=True)

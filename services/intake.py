@@ -8,8 +8,9 @@ and shown, never clawed back.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -69,6 +70,15 @@ async def store_rows(rows: Sequence[SourceRow], intake: Intake) -> None:
     """Store or compare these rows in one transaction."""
     if not rows:
         return
+    new, changed = await settlement(storing(rows, intake.clock_difference_us))
+    intake.new_rows += new
+    intake.changed_rows += changed
+
+
+def storing(
+    rows: Sequence[SourceRow], clock_difference_us: int
+) -> Callable[[BooksConnection], Awaitable[tuple[int, int]]]:
+    """How many rows were new and how many changed, inside a transaction."""
 
     async def work(conn: BooksConnection) -> tuple[int, int]:
         rule = (await crud.get_settings(conn)).split_rule
@@ -82,13 +92,11 @@ async def store_rows(rows: Sequence[SourceRow], intake: Intake) -> None:
                 continue
             verdict = classify(row, rule)
             if verdict.state is not None and row.get("vanished") is None:
-                fresh.append(cash_out_row(row, verdict, intake.clock_difference_us))
+                fresh.append(cash_out_row(row, verdict, clock_difference_us))
         await insert_cash_outs(conn, fresh)
         return len(fresh), changed
 
-    new, changed = await settlement(work)
-    intake.new_rows += new
-    intake.changed_rows += changed
+    return work
 
 
 async def _stored(conn: BooksConnection, ids: Sequence[str]) -> dict[str, Row]:
@@ -147,7 +155,9 @@ async def insert_cash_outs(conn: BooksConnection, cash_outs: Sequence[dict[str, 
         lamassu_id, state = cash_out["lamassu_transaction_id"], cash_out["status"]
         if state == CashOutState.HELD.value and cash_out["hold_code"]:
             await alert_held(conn, cash_out["id"], lamassu_id, HoldCode(cash_out["hold_code"]))
-        logger.info(f"event=cash_out_observed id={lamassu_id} status={state}")
+        conn.after_commit.append(
+            partial(logger.info, f"event=cash_out_observed id={lamassu_id} status={state}")
+        )
 
 
 async def compare_row(conn: BooksConnection, known: Row, row: SourceRow, rule: SplitRule) -> int:
@@ -258,10 +268,8 @@ async def _reclassify(
         await alert_held(conn, known["id"], known["lamassu_transaction_id"], code)
     else:
         await resolve_alerts(conn, f"held:{known['id']}", now_us)
-    logger.info(
-        f"event=cash_out_reclassified id={known['lamassu_transaction_id']}"
-        f" from={known['status']} to={fresh['status']}"
-    )
+    moved = f"id={known['lamassu_transaction_id']} from={known['status']} to={fresh['status']}"
+    conn.after_commit.append(partial(logger.info, f"event=cash_out_reclassified {moved}"))
     return 1
 
 

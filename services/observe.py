@@ -9,7 +9,7 @@ late, out of order, in the same microsecond or changes days later is found all t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .. import clock, crud
 from ..adapters.lamassu_postgres import LamassuSource
@@ -27,6 +27,8 @@ FULL_COMPARISON_EVERY_US = 7 * DAY_US
 IDS_PER_QUERY = 500  # open rows older than the window, and rows that left an hour
 OPEN_ROWS_MAX = 5_000
 HOURS_PER_COMMIT = 50  # a kill makes the next poll read these again, nothing more
+# A person waits for a look that stores nothing: some seconds over a slow line.
+ROWS_LOOKED_AT_MAX = 3_000
 
 META_LAST_SUCCESS = "last_successful_poll_us"
 META_LAST_FULL = "last_full_comparison_us"
@@ -41,6 +43,15 @@ class Observed:
     rows_read: int = 0
     new_rows: int = 0
     hours_changed: int = 0
+
+
+@dataclass
+class Looked:
+    """What a look that stores nothing read, oldest hour first, and how many rows it did not."""
+
+    clock_difference_us: int
+    rows: dict[str, SourceRow] = field(default_factory=dict)  # by Lamassu's id
+    not_read: int = 0
 
 
 Progress = Callable[[str, int, int], Awaitable[None]]
@@ -61,9 +72,7 @@ async def observe(
     loses nothing, the next poll reads the same hours again.
     """
     started_us = clock.now_us()
-    last_success = await crud.get_meta(META_LAST_SUCCESS)
-    from_us = 0 if full or last_success is None else int(last_success) - WINDOW_US
-    from_us -= from_us % HOUR_US
+    from_us = await _look_from_us(full)
     look = await source.look(created_from_us=from_us, start_at_us=start_at_us)
     await crud.set_meta(META_CLOCK, look.clock_difference_us)
     intake = Intake(clock_difference_us=look.clock_difference_us)
@@ -90,6 +99,42 @@ async def observe(
     if full:
         await crud.set_meta(META_LAST_FULL, started_us)
     return seen
+
+
+async def look_only(source: LamassuSource, *, start_at_us: int, full: bool) -> Looked:
+    """The rows that `observe` would store or compare now, up to a limit; nothing is stored."""
+    from_us = await _look_from_us(full)
+    look = await source.look(created_from_us=from_us, start_at_us=start_at_us)
+    looked = Looked(look.clock_difference_us)
+    known = await crud.known_hours(from_us)
+    for bucket in look.buckets:
+        if known.get(bucket.hour_us) == (bucket.rows, bucket.digest):
+            continue
+        if len(looked.rows) >= ROWS_LOOKED_AT_MAX:
+            looked.not_read += bucket.rows
+            continue
+        async for page in source.rows_in_hour(bucket.hour_us, start_at_us=start_at_us):
+            looked.rows.update((str(row["id"]), row) for row in page)
+        gone = [x for x in await _stored_ids(bucket.hour_us) if x not in looked.rows]
+        await _look_at_ids(source, gone, looked)
+    for hour_us in sorted(set(known) - {bucket.hour_us for bucket in look.buckets}):
+        await _look_at_ids(source, await _stored_ids(hour_us), looked)
+    await _look_at_ids(source, await _open_ids_outside(from_us, start_at_us), looked)
+    return looked
+
+
+async def _look_from_us(full: bool) -> int:
+    """From where on hours are compared: everything, or the window before the last good poll."""
+    last_success = await crud.get_meta(META_LAST_SUCCESS)
+    from_us = 0 if full or last_success is None else int(last_success) - WINDOW_US
+    return from_us - from_us % HOUR_US
+
+
+async def _look_at_ids(source: LamassuSource, ids: Sequence[str], looked: Looked) -> None:
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        part = ids[start : start + IDS_PER_QUERY]
+        found = {str(row["id"]): row for row in await source.rows_by_id(part)}
+        looked.rows.update({x: found.get(x, {"id": x, "vanished": "true"}) for x in part})
 
 
 async def look_at_everything_again(conn: BooksConnection) -> None:

@@ -5,6 +5,8 @@ The sats lie in the source wallet of the cash-out they came from, whatever the s
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from loguru import logger
 
 from .. import clock, crud
@@ -39,6 +41,17 @@ async def retry_share(share_id: str, *, by_hand: bool = False, actor: str = SYST
     Raises NotFound, StateConflict when it is not failed, StillFailed when the wallet still cannot
     take it, FundingShort when the source wallet no longer holds the sats, DatabaseBusy.
     """
+    outcome = await settlement(retrying_share(share_id, by_hand=by_hand, actor=actor))
+    if isinstance(outcome, str):
+        raise StillFailed(f"The share still cannot be delivered: {outcome}")
+    logger.info(f"event=share_paid key={outcome['leg_key']} sats={outcome['amount_sats']}")
+    return outcome
+
+
+def retrying_share(
+    share_id: str, *, by_hand: bool, actor: str
+) -> Callable[[BooksConnection], Awaitable[Row | str]]:
+    """The paid share, or why it still cannot be delivered, inside a transaction."""
 
     async def work(conn: BooksConnection) -> Row | str:
         await refuse_if_stopped(conn, by_hand=by_hand)
@@ -66,11 +79,7 @@ async def retry_share(share_id: str, *, by_hand: bool = False, actor: str = SYST
         await _confirm_share(conn, share, wallet_id, payment_hash, actor)
         return await _share(conn, share_id)
 
-    outcome = await settlement(work)
-    if isinstance(outcome, str):
-        raise StillFailed(f"The share still cannot be delivered: {outcome}")
-    logger.info(f"event=share_paid key={outcome['leg_key']} sats={outcome['amount_sats']}")
-    return outcome
+    return work
 
 
 async def retry_commission(cash_out_id: str, *, by_hand: bool = False, actor: str = SYSTEM) -> str:
@@ -78,6 +87,16 @@ async def retry_commission(cash_out_id: str, *, by_hand: bool = False, actor: st
 
     Raises as retry_share.
     """
+    outcome = await settlement(retrying_commission(cash_out_id, by_hand=by_hand, actor=actor))
+    if isinstance(outcome, str):
+        raise StillFailed(f"The commission still cannot be delivered: {outcome}")
+    return outcome.key
+
+
+def retrying_commission(
+    cash_out_id: str, *, by_hand: bool, actor: str
+) -> Callable[[BooksConnection], Awaitable[Leg | str]]:
+    """The moved leg, or why it still cannot be delivered, inside a transaction."""
 
     async def work(conn: BooksConnection) -> Leg | str:
         await refuse_if_stopped(conn, by_hand=by_hand)
@@ -107,10 +126,7 @@ async def retry_commission(cash_out_id: str, *, by_hand: bool = False, actor: st
         await _confirm_commission(conn, cash_out_id, leg, actor)
         return leg
 
-    outcome = await settlement(work)
-    if isinstance(outcome, str):
-        raise StillFailed(f"The commission still cannot be delivered: {outcome}")
-    return outcome.key
+    return work
 
 
 async def cancel_share(share_id: str, reason: str, actor: str) -> Row:
@@ -118,6 +134,13 @@ async def cancel_share(share_id: str, reason: str, actor: str) -> Row:
 
     Raises NotFound or StateConflict.
     """
+    return await settlement(cancelling_share(share_id, reason, actor))
+
+
+def cancelling_share(
+    share_id: str, reason: str, actor: str
+) -> Callable[[BooksConnection], Awaitable[Row]]:
+    """The share as it is afterwards, inside a transaction."""
     now_us = clock.now_us()
 
     async def work(conn: BooksConnection) -> Row:
@@ -154,7 +177,7 @@ async def cancel_share(share_id: str, reason: str, actor: str) -> Row:
         await show_owed(conn, share["client_id"], share["error_message"] or "")
         return await _share(conn, share_id)
 
-    return await settlement(work)
+    return work
 
 
 def _cancel_entries(share: Row) -> list[Entry]:

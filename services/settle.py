@@ -6,6 +6,7 @@ What is written for a plan is here and nowhere else; what a plan says is in doma
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,7 @@ from ..domain.states import (
     ShareState,
     states_before,
 )
-from ..errors import StateConflict, ensure
+from ..errors import PreviewOutdated, StateConflict, ensure
 from .alerts import raise_alert
 from .gates import Standing, refuse_if_stopped
 from .owed import show_owed
@@ -57,19 +58,38 @@ class Settled:
 
 
 async def settle_cash_out(
-    cash_out_id: str, *, by_hand: bool = False, actor: str = SYSTEM
+    cash_out_id: str,
+    *,
+    by_hand: bool = False,
+    actor: str = SYSTEM,
+    shown_hash: str | None = None,
 ) -> Settled:
     """Settle a pending cash-out, once.
 
     Raises StateConflict when it is not pending (any more), a HOLD error when it must wait as it is
-    (no source wallet, prefunded balance short, incoming-only mode, switched off), DatabaseBusy to
-    try again, InvariantViolation when nothing may move at all. After an error nothing has changed.
+    (no source wallet, prefunded balance short, incoming-only mode, switched off), PreviewOutdated
+    when a person was shown another plan, DatabaseBusy to try again, InvariantViolation when nothing
+    may move at all. After an error nothing has changed.
     """
+    settled = await settlement(
+        settling(cash_out_id, by_hand=by_hand, actor=actor, shown_hash=shown_hash)
+    )
+    log_settled(settled)
+    return settled
+
+
+def settling(
+    cash_out_id: str, *, by_hand: bool, actor: str, shown_hash: str | None = None
+) -> Callable[[BooksConnection], Awaitable[Settled]]:
+    """What settling does inside its transaction; a preview runs it and rolls back."""
 
     async def work(conn: BooksConnection) -> Settled:
         standing = await refuse_if_stopped(conn, by_hand=by_hand)
         cash_out = await claim(conn, cash_out_id)
         plan = await plan_for(conn, cash_out, standing)
+        found = plan.value if isinstance(plan, HoldCode) else plan.hash
+        if shown_hash not in (None, found):
+            raise PreviewOutdated("This cash-out would be settled otherwise than it was shown")
         if isinstance(plan, HoldCode):
             await hold(conn, cash_out, plan, actor=actor)
             return Settled(CashOutState.HELD, None)
@@ -77,7 +97,11 @@ async def settle_cash_out(
         await write_plan(conn, cash_out, plan, actor)
         return Settled(CashOutState.COMPLETED, plan)
 
-    settled = await settlement(work)
+    return work
+
+
+def log_settled(settled: Settled) -> None:
+    """Say in the log what was committed."""
     if settled.plan is not None:
         given, plan = settled.plan.given, settled.plan
         logger.info(
@@ -85,7 +109,6 @@ async def settle_cash_out(
             f" total_sats={plan.split.total_sats} base_sats={plan.split.base_sats}"
             f" shares={len(plan.shares)} failed_sats={plan.failed_sats} plan={plan.hash}"
         )
-    return settled
 
 
 async def find(conn: BooksConnection, cash_out_id: str) -> Row:

@@ -48,6 +48,8 @@ ROUTES = """
     POST manual-poll
     POST payments/{share_id}/cancel
     POST payments/{share_id}/retry
+    POST previews
+    POST previews/{preview_id}/execute
     POST process-transaction/{lamassu_id}
     POST readiness
     POST resume/{gate}

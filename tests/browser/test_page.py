@@ -87,9 +87,12 @@ async def test_poll_now_brings_cash_outs_with_shares(
 
     async with visit(OPERATOR) as visitor:
         page = visitor.page
-        await opened(page)
+        await opened(page, f"{PAGE}#cash-outs")
         await stage.sell("fresh", sample.sale, fiat=321)
         await page.get_by_test_id("poll-now").click()
+        await page.get_by_test_id("preview-act").click()
+        await expect(page.get_by_test_id("preview-result")).to_contain_text("Paid")
+        await page.get_by_role("dialog").get_by_text("Close", exact=True).click()
         row = page.get_by_role("row").filter(has_text="321.00 GTQ")
         await expect(row).to_contain_text("Completed", timeout=20_000)
         await row.click()
@@ -116,18 +119,22 @@ async def test_a_held_sale_is_processed_with_a_reason(
         held = await stage.cash_out("without_commission")
         await opened(page, f"{PAGE}?cash_out={held['id']}")
         await page.get_by_test_id("action-process").click()
-        process = page.get_by_test_id("process")
-        await expect(process).to_have_text(f"Process {held['crypto_amount']:,} sats")
-        await process.click()
+        look = page.get_by_test_id("preview-look")
+        await look.click()
         await expect(page.get_by_text("does not settle by the rules alone")).to_be_visible()
         await page.get_by_test_id("process-reason").fill("the receipt says 5.5 %")
-        await process.click()
+        await look.click()
         rate = page.get_by_test_id("process-commission_percentage")
         await expect(rate).to_be_visible()
         await visitor.picture(screenshots / "process-missing.png")
         await rate.fill("0.055")
-        await process.click()
-        await expect(page.get_by_text(re.compile(r"sats went to \d+ clients"))).to_be_visible()
+        await look.click()
+        act = page.get_by_test_id("preview-act")
+        await expect(act).to_have_text(re.compile(r"Pay [\d,]+ sats to \d clients"))
+        await visitor.picture(screenshots / "process-shown.png")
+        await act.click()
+        paid = page.get_by_text(re.compile(r"Paid [\d,]+ sats to \d clients"))
+        await expect(paid).to_be_visible()
         await visitor.picture(screenshots / "process-done.png")
     settled = await stage.cash_out("without_commission")
     assert settled["status"] == "completed"
@@ -141,7 +148,8 @@ async def test_a_held_sale_is_skipped_with_a_reason(visit: Visit, stage: Stage) 
         await opened(page, f"{PAGE}?cash_out={held['id']}")
         await page.get_by_test_id("action-skip").click()
         await page.get_by_test_id("reason").fill("my own trial")
-        act = page.get_by_test_id("act")
+        await page.get_by_test_id("preview-look").click()
+        act = page.get_by_test_id("preview-act")
         await expect(act).to_have_text(f"Skip {held['crypto_amount']:,} sats")
         await act.click()
         await expect(page.get_by_test_id("drill-down")).to_contain_text("Skipped")
@@ -163,7 +171,7 @@ async def test_the_stop_switch(visit: Visit, stage: Stage) -> None:
 async def test_filters_and_search_are_the_servers(visit: Visit, stage: Stage) -> None:
     async with visit(OPERATOR) as visitor:
         page = visitor.page
-        await opened(page)
+        await opened(page, f"{PAGE}#cash-outs")
         rows = page.get_by_test_id("cash-outs").locator("tbody tr")
         await page.get_by_test_id("filter-watching").click()
         await expect(rows).to_have_count(1)
@@ -180,7 +188,7 @@ async def test_filters_and_search_are_the_servers(visit: Visit, stage: Stage) ->
 async def test_a_deposit_from_cash_to_credit(visit: Visit, stage: Stage) -> None:
     async with visit(OPERATOR) as visitor:
         page = visitor.page
-        await opened(page)
+        await opened(page, f"{PAGE}#deposits")
         await page.get_by_test_id("add-deposit").click()
         await page.get_by_test_id("deposit-client_id").click()
         await page.get_by_role("option", name="elena").click()
@@ -219,10 +227,9 @@ async def test_processing_needs_an_id(visit: Visit) -> None:
         await opened(page)
         await page.get_by_label("More actions").click()
         await page.get_by_test_id("menu-process").click()
-        await page.get_by_test_id("process").click()
-        await expect(page.get_by_text("Enter the Lamassu id")).to_be_visible()
+        await expect(page.get_by_test_id("preview-look")).to_be_disabled()
         await page.get_by_test_id("process-id").fill("00000000-0000-4000-8000-000000000000")
-        await page.get_by_test_id("process").click()
+        await page.get_by_test_id("preview-look").click()
         await expect(page.get_by_text("Lamassu knows no transaction")).to_be_visible()
 
 

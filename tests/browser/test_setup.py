@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from browser.fresh import SALES, Fresh, freshly_installed
-from browser.stage import DESKTOP, OPERATOR, PAGE, PASSWORD, Visitor
+from browser.stage import CLIENT, DESKTOP, OPERATOR, PAGE, PASSWORD, Visitor
 from playwright.async_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.sqlite_only  # the stage's LNbits always is
@@ -109,13 +109,20 @@ async def the_database(page: Page, fresh: Fresh, visitor: Visitor, pictures: Pat
     await save(database)
     await expect(page.get_by_text("A step failed: Database login")).to_be_visible()
     await says(page, "database", "The last test failed")
-    await visitor.picture(pictures / "setup-test-failed.png", full_page=True)
+    await visitor.picture(pictures / "setup-test-failed.png")
     await database.get_by_role("button", name="Replace").click()
     await fill(database, password=lamassu.password)
     await save(database)
     await expect(page.get_by_text("Every step succeeded")).to_be_visible()
-    await visitor.picture(pictures / "setup-database.png", full_page=True)
+    await visitor.picture(pictures / "setup-database.png")
     await database.get_by_test_id("setup-continue").click()
+
+
+async def add_client(page: Page, fresh: Fresh) -> None:
+    await page.get_by_test_id("client-username").fill(CLIENT)
+    await page.get_by_test_id("client-user_id").fill(fresh.client_id)
+    await page.get_by_test_id("client-wallet_id").fill(fresh.client_wallet)
+    await page.get_by_role("dialog").get_by_role("button", name="Add a client").click()
 
 
 async def test_from_nothing_to_a_paid_client(
@@ -126,13 +133,14 @@ async def test_from_nothing_to_a_paid_client(
         await page.goto(PAGE)
         await expect(page.get_by_test_id("setup")).to_contain_text(f"of {STEPS} done")
         await expect(page.get_by_test_id("cash-outs")).to_have_count(0)
-        await visitor.picture(screenshots / "setup-first.png", full_page=True)
+        await visitor.picture(screenshots / "setup-first.png")
         await the_way_to_the_server(page, fresh)
         await the_database(page, fresh, visitor, screenshots)
 
         wallets = body(page, "wallets")
         await choose(page, wallets.get_by_test_id("field-source_wallet_id"), "ATM")
         await choose(page, wallets.get_by_test_id("field-commission_wallet_id"), "Commission")
+        await visitor.picture(screenshots / "setup-wallets.png")
         await save(wallets)
         await says(page, "wallets", "are chosen")
 
@@ -140,12 +148,12 @@ async def test_from_nothing_to_a_paid_client(
         await page.reload()
         split = body(page, "split")
         await expect(split.get_by_test_id("split-why")).to_contain_text(f"last {SALES} sales")
-        await visitor.picture(screenshots / "setup-split.png", full_page=True)
+        await visitor.picture(screenshots / "setup-split.png")
         await split.get_by_test_id("rule-margin").click()
         await save(split)
         await says(page, "split", "Margin")
 
-        await visitor.picture(screenshots / "setup-terms.png", full_page=True)
+        await visitor.picture(screenshots / "setup-terms.png")
         terms = body(page, "terms")
         await fill(terms, poll_interval_s="22.5")
         await save(terms)
@@ -160,7 +168,44 @@ async def test_from_nothing_to_a_paid_client(
         await fill(start, start_at=long_ago.strftime("%Y-%m-%dT%H:%M"))
         await start.get_by_test_id("count-start").click()
         await expect(start.get_by_test_id("start-brings")).to_contain_text(f"{SALES} cash-outs")
-        await visitor.picture(screenshots / "setup-start.png", full_page=True)
+        await visitor.picture(screenshots / "setup-start.png")
         await save(start)
         await says(page, "start", "Sales count from")
-        await visitor.picture(screenshots / "setup-clients.png", full_page=True)
+        await visitor.picture(screenshots / "setup-clients.png")
+
+        # Clients: the page says what happens without one, then gets one and their cash.
+        clients = body(page, "clients")
+        await expect(clients).to_contain_text("Without a client’s balance nothing is paid")
+        await clients.get_by_test_id("setup-add-client").click()
+        await add_client(page, fresh)
+        await clients.get_by_test_id("add-deposit").click()
+        await choose(page, page.get_by_test_id("deposit-client_id"), CLIENT)
+        await page.get_by_test_id("deposit-amount").fill("5000")
+        await page.get_by_test_id("save-deposit").click()
+        await page.get_by_test_id("confirm-deposit").click()
+        await page.get_by_label("Effective from").fill(long_ago.strftime("%Y-%m-%dT%H:%M"))
+        await page.get_by_test_id("decide").click()
+        await says(page, "clients", "1 client with a confirmed balance, 5,000.00 GTQ")
+        await clients.get_by_test_id("setup-continue").click()
+
+        arm = body(page, "arm")
+        await expect(arm.get_by_test_id("planned")).to_have_count(SALES)
+        shown = await fresh.api.dca("POST", "previews", json=await poll_from_the_start(fresh))
+        paid = shown["totals"]["shares_sats"]
+        assert paid > 0
+        button = arm.get_by_test_id("setup-save")
+        await expect(button).to_have_text(f"Arm and pay {paid:,} sats")
+        await visitor.picture(screenshots / "setup-arm.png")
+        assert (await fresh.api.dca("GET", "config"))["polling_enabled"] is False
+        await button.click()
+
+        # The overview takes its place, and the client is paid by itself.
+        await expect(page.get_by_test_id("setup")).to_have_count(0)
+        await expect(page.get_by_test_id("state")).to_contain_text("Live")
+        [wallet] = await fresh.api.wallets(fresh.client_id)
+        assert wallet.balance_msat == paid * 1000
+        await visitor.picture(screenshots / "setup-armed.png")
+
+
+async def poll_from_the_start(fresh: Fresh) -> dict[str, str]:
+    return {"action": "poll", "start_at": (await fresh.api.dca("GET", "setup"))["start_at"]}

@@ -18,7 +18,7 @@ satmComponent('satm-cash-out-dialog', {
       problem: null,
       processing: false,
       skipping: false,
-      busy: ''
+      retrying: false
     }
   },
   computed: {
@@ -170,18 +170,7 @@ satmComponent('satm-cash-out-dialog', {
     act(name) {
       if (name === 'process') this.processing = true
       if (name === 'skip') this.skipping = true
-      if (name === 'commission') this.retryCommission()
-    },
-    async retryCommission() {
-      this.busy = 'commission'
-      try {
-        const id = this.row.id
-        await satmApi.once('POST', `transactions/${id}/retry-commission`)
-      } catch (error) {
-        satmApi.complain(error)
-      }
-      this.busy = ''
-      this.$emit('changed')
+      if (name === 'commission') this.retrying = true
     }
   }
 })

@@ -24,6 +24,14 @@ satmComponent('satm-page', {
     }
   },
   computed: {
+    tab: {
+      get() {
+        return satmAddress.tab(this.$route.hash)
+      },
+      set(tab) {
+        if (tab !== this.tab) this.$router.push(satmAddress.to(tab))
+      }
+    },
     /** Opened by address, so that a cash-out can be linked to: `?cash_out=<id>`. */
     cashOutOpen: {
       get() {
@@ -32,6 +40,12 @@ satmComponent('satm-page', {
       set(open) {
         if (!open) this.openCashOut('')
       }
+    }
+  },
+  watch: {
+    /** Back and forward, once Quasar has closed what was open. */
+    '$route.query.cash_out'(id) {
+      setTimeout(() => (this.cashOutId = String(id ?? '')))
     }
   },
   created() {
@@ -115,25 +129,21 @@ satmComponent('satm-page', {
       if (id) address.searchParams.set('cash_out', id)
       window.history.replaceState(window.history.state, '', address)
     },
-    async pollNow() {
-      this.polling = true
+    /** Progress is asked for more often while a poll of ours runs. */
+    pollRuns(running) {
+      this.polling = running
       this.schedule()
-      try {
-        const answer = await satmApi.once('POST', 'manual-poll')
-        satmApi.say(answer.message)
-      } catch (error) {
-        satmApi.complain(error)
-      }
-      this.polling = false
-      this.changed()
     },
     async runTest() {
       this.testing = true
       this.result = null
-      document.getElementById('satm-connection')?.scrollIntoView({
-        behavior: 'smooth',
-        block: 'nearest'
-      })
+      this.tab = 'setup'
+      this.$nextTick(() =>
+        document.getElementById('satm-connection')?.scrollIntoView({
+          behavior: 'smooth',
+          block: 'nearest'
+        })
+      )
       try {
         this.result = await satmApi.send('POST', 'test-connection')
       } catch (error) {

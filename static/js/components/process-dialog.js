@@ -9,16 +9,14 @@ satmComponent('satm-process-dialog', {
     /** @type {any} */
     cashOut: {type: Object, default: null}
   },
-  emits: ['update:model-value', 'done'],
+  emits: ['update:model-value', 'done', 'open'],
   data() {
     return {
       id: '',
       form: {},
       stated: false,
       asks: [],
-      busy: false,
-      problem: null,
-      answer: null
+      problem: null
     }
   },
   computed: {
@@ -27,36 +25,16 @@ satmComponent('satm-process-dialog', {
       if (this.stated) return SATM_STATED
       return SATM_STATED.filter(name => this.asks.includes(name))
     },
-    action() {
-      if (!this.cashOut) return satmText.t('process.action')
-      const {total_sats, crypto_amount} = this.cashOut
-      const sats = satmFormat.sats(total_sats ?? crypto_amount)
-      return satmText.t('process.actionSats', {sats})
+    lamassuId() {
+      return this.cashOut?.lamassu_transaction_id ?? this.id
     },
-    /** @returns {Fact[]} */
-    facts() {
-      const {t} = satmText
-      const details = this.answer.transaction_details
-      const yes = value => t(value ? 'yes' : 'no')
-      return [
-        {
-          label: t('fact.lamassuId'),
-          copy: details.transaction_id,
-          value: details.transaction_id
-        },
-        {label: t('fact.lamassuStatus'), value: details.status},
-        {label: t('fact.dispense'), value: yes(details.dispense)},
-        {label: t('fact.dispensed'), value: yes(details.dispense_confirmed)},
-        {label: t('fact.asked'), value: satmFormat.sats(details.crypto_amount)},
-        {
-          label: t('fiat'),
-          value: `${details.fiat_amount ?? satmFormat.NONE} ${details.fiat_code}`
-        },
-        {
-          label: t('clients'),
-          value: satmFormat.number(this.answer.payment_count)
-        }
-      ]
+    request() {
+      const given = Object.entries(this.form).filter(([, value]) => value)
+      return {
+        action: 'process',
+        lamassu_id: this.lamassuId,
+        statement: Object.fromEntries(given)
+      }
     }
   },
   methods: {
@@ -72,42 +50,27 @@ satmComponent('satm-process-dialog', {
       this.stated = false
       this.asks = []
       this.problem = null
-      this.answer = null
+    },
+    /** The server says what it needs; the form asks for it.
+     * @param {Problem} problem
+     */
+    refused(problem) {
+      this.problem = problem
+      this.asks = problem.missing
     },
     /** @param {string} name */
     field(name) {
       const asked = this.asks.includes(name) && !this.form[name]
       const missing = name === 'reason' ? 'reason.missing' : 'process.missing'
       const wrong =
-        this.problem?.fields[name] ?? (asked ? satmText.t(missing) : '')
+        this.problem?.fields[`statement.${name}`] ??
+        (asked ? satmText.t(missing) : '')
       return {
         label: satmText.t(`process.${name}`),
         hint: satmText.t(`process.${name}.hint`),
         error: !!wrong,
         'error-message': wrong
       }
-    },
-    async act() {
-      const id = this.cashOut?.lamassu_transaction_id ?? this.id
-      if (!id) {
-        satmApi.say(satmText.t('process.noId'), 'warning')
-        return
-      }
-      const body = {}
-      for (const [name, value] of Object.entries(this.form)) {
-        if (value) body[name] = value
-      }
-      this.busy = true
-      this.problem = null
-      try {
-        const path = `process-transaction/${encodeURIComponent(id)}`
-        this.answer = await satmApi.once('POST', path, body)
-        this.$emit('done')
-      } catch (error) {
-        this.problem = satmApi.problem(error)
-        this.asks = this.problem.missing
-      }
-      this.busy = false
     }
   }
 })

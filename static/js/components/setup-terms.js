@@ -9,6 +9,7 @@ satmComponent('satm-setup-terms', {
         'time_zone',
         'poll_interval_s',
         'max_daily_limit',
+        'typed_amount_above_sats',
         'settle_without_clients',
         'api_tokens_may_move_money'
       ])

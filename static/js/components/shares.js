@@ -5,8 +5,8 @@ satmComponent('satm-shares', {
   emits: ['changed'],
   data() {
     return {
-      busy: '',
       asking: false,
+      action: 'retry_share',
       /** @type {Share | null} */
       asked: null
     }
@@ -34,12 +34,8 @@ satmComponent('satm-shares', {
         {name: 'hash', label: t('paymentHash'), field: 'id', align: 'left'}
       ]
     },
-    cancelText() {
-      return satmText.t('share.cancel.text', {
-        name: this.name(this.asked),
-        fiat: satmFormat.fiat(this.asked.fiat, this.asked.currency),
-        sats: satmFormat.sats(this.asked.amount_sats)
-      })
+    giving() {
+      return this.action === 'cancel_share'
     }
   },
   methods: {
@@ -47,19 +43,14 @@ satmComponent('satm-shares', {
     name(share) {
       return share.username || satmFormat.short(share.client_id)
     },
-    ask(share) {
+    /**
+     * @param {string} action
+     * @param {Share} share
+     */
+    ask(action, share) {
+      this.action = action
       this.asked = share
       this.asking = true
-    },
-    async retry(share) {
-      this.busy = share.id
-      try {
-        await satmApi.once('POST', `payments/${share.id}/retry`)
-      } catch (error) {
-        satmApi.complain(error)
-      }
-      this.busy = ''
-      this.$emit('changed')
     }
   }
 })
