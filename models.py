@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import BaseModel, Extra, Field, validator
+from pydantic.fields import ModelField
 
 from .domain.fields import (
     CONTROL,
@@ -24,6 +25,7 @@ from .domain.fields import (
     known_time_zones,
     plain_text,
     short_decimal,
+    whole_number,
 )
 from .domain.states import DcaMode, DepositState, FundingMode, SplitRule
 
@@ -45,6 +47,13 @@ class Request(BaseModel):
     class Config:
         extra = Extra.forbid
         anystr_strip_whitespace = False
+
+    @validator("*", pre=True)
+    def _whole(cls, value: Any, field: ModelField) -> Any:
+        """22.5 for a whole number is a mistake; pydantic alone would make 22 of it."""
+        kind = field.type_
+        whole = isinstance(kind, type) and issubclass(kind, int) and kind is not bool
+        return whole_number(value) if whole else value
 
 
 # -- settings ---------------------------------------------------------------------------------
@@ -197,6 +206,14 @@ class SaveConfig(Request):
         return plain_text(value, "a wallet id") or None
 
 
+class PatchConfig(SaveConfig):
+    """A part of a connection, as the setup saves it step by step; what is not given stays."""
+
+    host: str = Field("127.0.0.1", max_length=255)
+    database_name: str = Field("lamassu", min_length=1, max_length=63)
+    username: str = Field("", min_length=1, max_length=63)
+
+
 class PublicConfig(BaseModel):
     """The connection as it is shown: what is set, never what it is."""
 
@@ -218,6 +235,7 @@ class PublicConfig(BaseModel):
     has_password: bool
     has_ssh_password: bool
     has_ssh_private_key: bool
+    secrets_set: dict[str, str]  # when each of them was set, where that is known
     test_connection_last: str | None
     test_connection_success: bool | None
     created_at: str | None
@@ -262,14 +280,14 @@ class CreateDeposit(Request):
 
     client_id: str = Field(..., min_length=1, max_length=ID_MAX)
     amount: Decimal = Field(..., gt=0, le=WHOLE_UNITS_MAX)
-    currency: str = "GTQ"
+    currency: str | None = None  # the operator's own
     notes: str | None = Field(None, max_length=TEXT_MAX)
 
     _short = validator("amount", pre=True, allow_reuse=True)(short_decimal)
 
     @validator("currency")
-    def _currency(cls, value: str) -> str:
-        return known_currency(value)
+    def _currency(cls, value: str | None) -> str | None:
+        return None if value is None else known_currency(value)
 
     @validator("notes")
     def _notes(cls, value: str | None) -> str | None:
@@ -353,6 +371,16 @@ class EnabledRequest(Request):
     """A switch."""
 
     enabled: bool
+
+
+class StartPoint(Request):
+    """From when cash-outs count; null: from the moment automatic work is armed."""
+
+    start_at: datetime | None = Field(...)
+
+    @validator("start_at")
+    def _start_at(cls, value: datetime | None) -> datetime | None:
+        return aware(value)
 
 
 class HostKeyRequest(Request):

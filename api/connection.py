@@ -15,6 +15,7 @@ from ..models import (
     EnabledRequest,
     HostKeyRequest,
     OperatorSettings,
+    PatchConfig,
     PublicConfig,
     SaveConfig,
     StoredConfig,
@@ -30,7 +31,9 @@ router = APIRouter(route_class=AnsweringRoute)
 async def _public(config: StoredConfig) -> PublicConfig:
     last = await crud.last_poll()
     success_us = await crud.get_meta(META_LAST_SUCCESS)
-    return connection.public_config(config, int(last["started_us"]) if last else None, success_us)
+    started_us = int(last["started_us"]) if last else None
+    secrets_us = await crud.get_meta(connection.META_SECRETS) or {}
+    return connection.public_config(config, started_us, success_us, secrets_us)
 
 
 @router.get("/config")
@@ -43,6 +46,12 @@ async def get_config() -> PublicConfig | None:
 @router.post("/config", status_code=201, dependencies=[changes])
 async def post_config(data: SaveConfig, actor: Actor) -> PublicConfig:
     """Save the connection, first or again. A secret that is not given stays."""
+    return await _public(await connection.save_config(data, actor=actor))
+
+
+@router.patch("/config", dependencies=[changes])
+async def patch_config(data: PatchConfig, actor: Actor) -> PublicConfig:
+    """Save a part of the connection, as the setup does; automatic work stays as it is."""
     return await _public(await connection.save_config(data, actor=actor))
 
 

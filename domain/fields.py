@@ -66,6 +66,13 @@ def short_decimal(value: Any) -> Any:
     return value
 
 
+def whole_number(value: Any) -> Any:
+    """Refuse a number with a fraction, and yes or no, where a whole number is asked for."""
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError("must be a whole number")
+    return value
+
+
 def known_currency(value: str) -> str:
     """An ISO 4217 code whose minor unit we know."""
     if value not in CURRENCY_EXPONENT:

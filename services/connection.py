@@ -21,25 +21,33 @@ from ..adapters.settlement import settlement
 from ..adapters.ssh_tunnel import fetch_host_key, parse_host_key, validate_private_key
 from ..database import BooksConnection
 from ..domain.days import US_PER_S
-from ..errors import BadInput, NotConfigured, NotFound
-from ..models import PublicConfig, SaveConfig, StoredConfig
+from ..errors import BadInput, NotConfigured, NotFound, SshKeyUnusable, SshPassphraseWrong
+from ..models import PatchConfig, PublicConfig, SaveConfig, StoredConfig
 from .alerts import resolve_alerts
 from .observe import look_at_everything_again
-from .source import source_settings
+from .source import require_database, source_settings
 
 SECRETS = ("password", "ssh_password", "ssh_private_key", "ssh_key_passphrase")
 # What makes it another source: what the hours looked like is forgotten then.
 SOURCE_FIELDS = ("host", "port", "database_name", "use_ssh_tunnel", "ssh_host", "ssh_port")
+# What a connection test was about: another value, and its result says nothing any more.
+TESTED_FIELDS = (*SOURCE_FIELDS, "username", "ssh_username", *SECRETS)
+APART = {"polling_enabled", "ssh_host_key", *SECRETS}  # not simply taken over as given
+META_SECRETS = "secrets_set_us"
 START_BEFORE_SAVE_US = 24 * 3_600 * US_PER_S  # SAT-67
 
 
 async def save_config(
     data: SaveConfig, *, actor: str, config_id: str | None = None
 ) -> StoredConfig:
-    """Save the connection, first or changed. Raises BadInput, NotFound, SshKeyUnusable,
-    SshPassphraseWrong or DependencyMissing; nothing is stored then.
+    """Save the connection, first or changed, whole or (PatchConfig) in part.
+
+    What is saved in part first works nothing by itself: polling stays off and no start point is set
+    until it is armed. Raises BadInput, NotFound, SshKeyUnusable, SshPassphraseWrong or
+    DependencyMissing; nothing is stored then.
     """
     now_us = clock.now_us()
+    partly = isinstance(data, PatchConfig)
     # Unlocking a key takes as long as its maker wished: not while LNbits' database waits.
     await asyncio.to_thread(_refuse_bad_keys, _merged(data, await crud.get_config(), now_us))
 
@@ -48,7 +56,7 @@ async def save_config(
         if config_id is not None and (before is None or before.id != config_id):
             raise NotFound("There is no such connection")
         config = _merged(data, before, now_us)
-        _refuse_incomplete(config)
+        _refuse_incomplete(config, data)
         await _refuse_bad_wallets(conn, config)
         if before is None:
             await conn.insert("satoshimachine.lamassu_config", config)
@@ -56,14 +64,13 @@ async def save_config(
             await crud.update_config(config, conn)
             if data.polling_enabled is not None:
                 await crud.set_polling_enabled(data.polling_enabled, now_us, conn)
-        if before is None or any(
-            getattr(before, name) != getattr(config, name) for name in SOURCE_FIELDS
-        ):
+        if _differ(before, config, SOURCE_FIELDS):
             await look_at_everything_again(conn)
         settings = await crud.get_settings(conn)
-        if settings.start_at_us is None:
+        if settings.start_at_us is None and not partly:
             start = {"start_at_us": now_us - START_BEFORE_SAVE_US}
             await crud.save_settings(start, now_us, conn)
+        await _remember_secrets(conn, data, now_us)
         detail = _changes(before, config)
         await record(conn, "config_saved", config.id, detail, actor=actor, now_us=now_us)
         return config
@@ -71,9 +78,16 @@ async def save_config(
     return await settlement(work)
 
 
+def _differ(before: StoredConfig | None, after: StoredConfig, names: tuple[str, ...]) -> bool:
+    return before is None or any(getattr(before, n) != getattr(after, n) for n in names)
+
+
 def _merged(data: SaveConfig, before: StoredConfig | None, now_us: int) -> StoredConfig:
     """What was given over what is stored, with secrets sealed and the host key pin looked after."""
-    given: dict[str, Any] = data.dict(exclude={"polling_enabled", "ssh_host_key", *SECRETS})
+    given: dict[str, Any] = data.dict(exclude=APART)
+    if before and isinstance(data, PatchConfig):
+        kept = {name: getattr(before, name) for name in given}
+        given = {**kept, **data.dict(exclude=APART, exclude_unset=True)}
     secrets: dict[str, Any] = {}
     for name in SECRETS:
         value = getattr(data, name)
@@ -81,13 +95,13 @@ def _merged(data: SaveConfig, before: StoredConfig | None, now_us: int) -> Store
         secrets[name] = stored if value is None else seal(value)
     if data.ssh_host_key:
         pin: str | None = parse_host_key(data.ssh_host_key).public_line
-    elif before and (before.ssh_host, before.ssh_port) == (data.ssh_host, data.ssh_port):
+    elif before and (before.ssh_host, before.ssh_port) == (given["ssh_host"], given["ssh_port"]):
         pin = before.ssh_host_key
     else:
         pin = None  # another server: its key must be looked at again
-    enabled = before.polling_enabled if before else True
+    enabled = before.polling_enabled if before else not isinstance(data, PatchConfig)
     fields: dict[str, Any] = {**given, **secrets}
-    return StoredConfig(
+    config = StoredConfig(
         **fields,
         ssh_host_key=pin,
         polling_enabled=enabled if data.polling_enabled is None else data.polling_enabled,
@@ -97,46 +111,79 @@ def _merged(data: SaveConfig, before: StoredConfig | None, now_us: int) -> Store
         created_us=before.created_us if before else now_us,
         updated_us=now_us,
     )
+    if _differ(before, config, TESTED_FIELDS):
+        config.test_connection_us = config.test_connection_success = None
+    return config
 
 
-def _refuse_incomplete(config: StoredConfig) -> None:
-    if config.use_ssh_tunnel:
-        if not config.ssh_host or not config.ssh_username:
+async def _remember_secrets(conn: BooksConnection, data: SaveConfig, now_us: int) -> None:
+    """When each secret was set: all that is ever told about one."""
+    known = await crud.get_meta(META_SECRETS, conn) or {}
+    given = {name: getattr(data, name) for name in SECRETS}
+    fresh = {name: now_us for name, value in given.items() if value}
+    removed = {name for name, value in given.items() if value == ""}
+    kept = {name: us for name, us in known.items() if name not in removed}
+    if {**kept, **fresh} != known:
+        await crud.set_meta(META_SECRETS, {**kept, **fresh}, conn)
+
+
+def _refuse_incomplete(config: StoredConfig, data: SaveConfig) -> None:
+    """Saved in part, only the part at hand has to be complete."""
+    ssh = any(name.startswith("ssh_") or name == "use_ssh_tunnel" for name in data.__fields_set__)
+    if config.use_ssh_tunnel and (ssh or not isinstance(data, PatchConfig)):
+        missing = [name for name in ("ssh_host", "ssh_username") if not getattr(config, name)]
+        if missing:
             raise BadInput(
                 "The SSH tunnel needs a host and a user name",
                 hint="Fill in the SSH host and the SSH user.",
+                errors=[{"field": name, "message": "must not be empty"} for name in missing],
             )
         if not config.ssh_private_key and not config.ssh_password:
+            sentence = "The SSH tunnel needs a private key or a password"
             raise BadInput(
-                "The SSH tunnel needs a private key or a password",
+                sentence,
                 hint="Paste a private key (better) or enter a password.",
+                errors=[{"field": "ssh_private_key", "message": sentence}],
             )
-    elif config.host.startswith("/"):
+    elif not config.use_ssh_tunnel and config.host.startswith("/"):
+        sentence = "A PostgreSQL socket folder can only be reached through the SSH tunnel"
         raise BadInput(
-            "A PostgreSQL socket folder can only be reached through the SSH tunnel",
+            sentence,
             hint="Switch the SSH tunnel on, or give a host name.",
+            errors=[{"field": "host", "message": sentence}],
         )
 
 
 def _refuse_bad_keys(config: StoredConfig) -> None:
     key = unseal(config.ssh_private_key)
-    if config.use_ssh_tunnel and key:
+    if not config.use_ssh_tunnel or not key:
+        return
+    try:
         validate_private_key(key, unseal(config.ssh_key_passphrase))
+    except (SshKeyUnusable, SshPassphraseWrong) as exc:
+        passphrase = isinstance(exc, SshPassphraseWrong)
+        field = "ssh_key_passphrase" if passphrase else "ssh_private_key"
+        exc.facts["errors"] = [{"field": field, "message": exc.message}]
+        raise
 
 
 async def _refuse_bad_wallets(conn: BooksConnection, config: StoredConfig) -> None:
     source, commission = config.source_wallet_id, config.commission_wallet_id
     if source and source == commission:
+        sentence = "The commission wallet is the source wallet"
         raise BadInput(
-            "The commission wallet is the source wallet",
+            sentence,
             hint="Choose another wallet, or none: then the commission stays in the source wallet.",
+            errors=[{"field": "commission_wallet_id", "message": sentence}],
         )
     problems = await wallet_rows.wallet_problems(conn, [x for x in (source, commission) if x])
     for wallet_id, what in ((source, "source"), (commission, "commission")):
         if wallet_id and problems[wallet_id]:
+            sentence = f"The {what} wallet cannot be used: {problems[wallet_id]}"
             raise BadInput(
-                f"The {what} wallet cannot be used: {problems[wallet_id]}",
+                sentence,
                 hint="Choose a lightning wallet of this LNbits.",
+                errors=[{"field": f"{what}_wallet_id", "message": sentence}],
             )
 
 
@@ -160,6 +207,7 @@ async def delete_config(config_id: str, actor: str) -> None:
         if config is None or config.id != config_id:
             raise NotFound("There is no such connection")
         await crud.delete_config(config_id, conn)
+        await crud.delete_meta(META_SECRETS, conn)
         await look_at_everything_again(conn)
         await record(conn, "config_deleted", config_id, {}, actor=actor, now_us=clock.now_us())
 
@@ -172,6 +220,8 @@ async def set_polling(enabled: bool, actor: str) -> None:
 
     async def work(conn: BooksConnection) -> None:
         config = await _configured(conn)
+        if enabled:
+            require_database(config)
         await crud.set_polling_enabled(enabled, now_us, conn)
         detail = {"enabled": enabled}
         await record(conn, "polling_switched", config.id, detail, actor=actor, now_us=now_us)
@@ -181,7 +231,7 @@ async def set_polling(enabled: bool, actor: str) -> None:
 
 async def show_host_key() -> dict[str, str]:
     """The key the SSH server shows now, for the operator to compare. Raises SourceError."""
-    settings = source_settings(await crud.get_config())
+    settings = source_settings(await crud.get_config(), only_ssh=True)
     key_type, fingerprint, line = await fetch_host_key(settings)
     return {"key_type": key_type, "fingerprint": fingerprint, "ssh_host_key": line}
 
@@ -226,7 +276,10 @@ def fingerprint(host_key_line: str | None) -> str | None:
 
 
 def public_config(
-    config: StoredConfig, last_poll_us: int | None, last_success_us: int | None
+    config: StoredConfig,
+    last_poll_us: int | None,
+    last_success_us: int | None,
+    secrets_us: dict[str, int],
 ) -> PublicConfig:
     """The connection as it is shown: what is set, never what it is."""
     return PublicConfig(
@@ -235,6 +288,7 @@ def public_config(
         has_password=bool(config.password),
         has_ssh_password=bool(config.ssh_password),
         has_ssh_private_key=bool(config.ssh_private_key),
+        secrets_set={name: clock.iso(us) or "" for name, us in secrets_us.items()},
         test_connection_last=clock.iso(config.test_connection_us),
         created_at=clock.iso(config.created_us),
         updated_at=clock.iso(config.updated_us),

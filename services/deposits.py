@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from lnbits.helpers import urlsafe_short_hash
 
-from .. import books, clock
+from .. import books, clock, crud
 from ..adapters import ledger
 from ..adapters.audit import record
 from ..adapters.ledger import Entry
@@ -23,11 +23,12 @@ from ..models import CreateDeposit, UpdateDepositStatus
 async def create_deposit(data: CreateDeposit, actor: str) -> Row:
     """Write down cash as pending. Raises NotFound for the client, BadInput for the amount."""
     await books.get_client(data.client_id)
-    amount_minor = minor_from_whole(Fraction(data.amount), data.currency)
+    currency = data.currency or (await crud.get_settings()).currency
+    amount_minor = minor_from_whole(Fraction(data.amount), currency)
     if amount_minor is None:
-        decimals = CURRENCY_EXPONENT[data.currency]
+        decimals = CURRENCY_EXPONENT[currency]
         raise BadInput(
-            f"{data.currency} has {decimals} decimals and the amount has more",
+            f"{currency} has {decimals} decimals and the amount has more",
             hint="Enter the amount as it can be paid in cash.",
         )
     deposit_id, now_us = urlsafe_short_hash(), clock.now_us()
@@ -37,7 +38,7 @@ async def create_deposit(data: CreateDeposit, actor: str) -> Row:
             "id": deposit_id,
             "client_id": data.client_id,
             "amount": float(data.amount),
-            "currency": data.currency,
+            "currency": currency,
             "status": DepositState.PENDING.value,
             "notes": data.notes,
             "created_at": stored_time(now_us),

@@ -9,6 +9,7 @@ from typing import Any
 from .. import books, clock, crud
 from .gates import gate_states
 from .observe import META_CLOCK, META_LAST_SUCCESS
+from .setup import is_armed
 
 # Late is two missed polls and a minute: one poll may fail and come again (requirements C-SAT-f).
 LATE_INTERVALS = 2
@@ -27,7 +28,10 @@ async def read_overview(*, running: bool) -> dict[str, Any]:
         name: state for name, state in (await gate_states()).items() if not state.get("accepted")
     }
     failed_count, failed_sats = await books.failed_shares()
-    state, sentence, since_us = _state(config, settings, last, success_us, gates, running)
+    armed = await is_armed(config)
+    state, sentence, since_us = _state(
+        config if armed else None, settings, last, success_us, gates, running
+    )
     next_us = None
     if config is not None and config.polling_enabled and last is not None:
         next_us = int(last["started_us"]) + settings.poll_interval_s * 1_000_000
@@ -37,7 +41,7 @@ async def read_overview(*, running: bool) -> dict[str, Any]:
         "state": state,
         "state_message": sentence,
         "state_since": clock.iso(since_us),
-        "configured": config is not None,
+        "configured": armed,
         "polling_enabled": bool(config and config.polling_enabled),
         "poll_interval_s": settings.poll_interval_s,
         "last_poll": last,
@@ -63,7 +67,7 @@ def _state(
         gate = next(iter(gates.values()))
         return ("halted", str(gate["message"]), int(gate["since_us"]))
     if config is None:
-        return ("setup", "The connection to the ATM server is not set up yet", None)
+        return ("setup", "The setup is not finished yet", None)
     if not config.polling_enabled:
         return ("stopped", "Automatic work is switched off", int(config.updated_us))
     if running:

@@ -8,13 +8,16 @@ from ..errors import NotConfigured
 from ..models import StoredConfig
 
 
-def source_settings(config: StoredConfig | None) -> SourceSettings:
+def source_settings(config: StoredConfig | None, *, only_ssh: bool = False) -> SourceSettings:
     """The connection in the clear, for as long as it is used.
 
-    Raises NotConfigured or SecretUnreadable.
+    `only_ssh`: what lies behind the server may not be set yet. Raises NotConfigured or
+    SecretUnreadable.
     """
-    if config is None:
+    if config is None or (only_ssh and not config.ssh_host):
         raise NotConfigured("No connection to Lamassu is saved")
+    if not only_ssh:
+        require_database(config)
     return SourceSettings(
         host=config.host,
         port=config.port,
@@ -30,3 +33,12 @@ def source_settings(config: StoredConfig | None) -> SourceSettings:
         ssh_key_passphrase=unseal(config.ssh_key_passphrase),
         ssh_host_key=config.ssh_host_key,
     )
+
+
+def require_database(config: StoredConfig) -> None:
+    """Raise NotConfigured while only a part of the connection was saved."""
+    if not config.username:
+        raise NotConfigured(
+            "The database of the ATM server is not set up",
+            hint="Fill in the database and its role first.",
+        )

@@ -84,6 +84,8 @@
  * @property {boolean} has_password
  * @property {boolean} has_ssh_password
  * @property {boolean} has_ssh_private_key
+ * @property {Record<string, string>} secrets_set when each was set, where that is known
+ * @property {string} updated_at
  * @property {string | null} test_connection_last
  * @property {boolean | null} test_connection_success
  *

@@ -46,6 +46,13 @@ const satmWords = {
     warning: {icon: 'warning', color: 'warning'},
     info: {icon: 'info', color: 'info'}
   },
+  setupState: {
+    done: {icon: 'check_circle', color: 'positive'},
+    todo: {icon: 'radio_button_unchecked', color: 'info'},
+    blocked: {icon: 'lock'},
+    attention: {icon: 'warning', color: 'warning'},
+    best: {icon: 'thumb_up', color: 'positive'}
+  },
   check: {
     true: {icon: 'check_circle', color: 'positive'},
     warned: {icon: 'warning', color: 'warning'},

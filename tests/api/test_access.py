@@ -33,11 +33,15 @@ ROUTES = """
     GET host-key
     GET polls
     GET settings
+    GET setup
+    GET setup/split-rules
     GET start-point/preview
     GET status
     GET transactions
     GET transactions/{any_id}
     GET transactions/{any_id}/distributions
+    GET wallets
+    PATCH config
     POST clients
     POST config
     POST deposits
@@ -49,6 +53,7 @@ ROUTES = """
     POST process-transaction/{lamassu_id}
     POST readiness
     POST resume/{gate}
+    POST setup/arm
     POST test-connection
     POST test-transaction
     POST transactions/{any_id}/retry-commission
@@ -59,6 +64,7 @@ ROUTES = """
     PUT host-key
     PUT polling
     PUT settings
+    PUT setup/start
 """
 # They move nothing: a simulation, and a look whose outcome alone is remembered.
 HARMLESS_POSTS = {f"{BASE}/test-transaction", f"{BASE}/test-connection"}

@@ -127,6 +127,10 @@ WRONG: list[tuple[str, str, Any]] = [
     ("GET", f"clients?limit={CANARY}", None),
     ("GET", f"start-point/preview?start_at={CANARY}", None),
     ("GET", "start-point/preview", None),
+    ("PATCH", "config", {"ssh_host": CANARY + " x", "port": CANARY}),
+    ("PUT", "setup/start", {"start_at": CANARY}),
+    ("POST", "setup/arm", {}),
+    ("GET", f"setup/split-rules?limit={CANARY}", None),
 ]
 
 

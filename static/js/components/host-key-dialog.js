@@ -1,5 +1,5 @@
 // @ts-check
-// The key that the ATM server shows; accepted by a person who compared it, never by itself.
+// The host key in a dialog of its own, for a server whose key is met later.
 satmComponent('satm-host-key-dialog', {
   props: {
     modelValue: {type: Boolean, required: true},
@@ -8,50 +8,12 @@ satmComponent('satm-host-key-dialog', {
   },
   emits: ['update:model-value', 'accepted'],
   data() {
-    return {found: null, problem: null, saving: false, sure: false}
-  },
-  computed: {
-    /** @returns {Fact[]} */
-    facts() {
-      const {key_type, fingerprint} = this.found
-      return [
-        {label: satmText.t('hostKey.type'), value: key_type},
-        {
-          label: satmText.t('hostKey.fingerprint'),
-          copy: fingerprint,
-          value: fingerprint
-        }
-      ]
-    },
-    command() {
-      const words = ['ed25519', 'ecdsa', 'rsa']
-      const word = words.find(w => this.found.key_type.includes(w)) ?? '*'
-      return `ssh-keygen -lf /etc/ssh/ssh_host_${word}_key.pub`
-    }
+    return {busy: false}
   },
   methods: {
-    async look() {
-      this.found = null
-      this.problem = null
-      this.sure = false
-      try {
-        this.found = await satmApi.get('host-key')
-      } catch (error) {
-        this.problem = satmApi.problem(error)
-      }
-    },
-    async accept() {
-      this.saving = true
-      this.problem = null
-      try {
-        const {ssh_host_key} = this.found
-        await satmApi.send('PUT', 'host-key', {ssh_host_key})
-        this.$emit('update:model-value', false)
-        this.$emit('accepted')
-      } catch (error) {
-        this.problem = satmApi.problem(error)
-      }
-      this.saving = false
+    accepted() {
+      this.$emit('update:model-value', false)
+      this.$emit('accepted')
     }
   }
 })

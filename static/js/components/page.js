@@ -109,6 +109,10 @@ satmComponent('satm-page', {
       this.version++
       this.refresh()
     },
+    setupChanged() {
+      this.loadConfig()
+      this.refresh()
+    },
     connectionSaved() {
       this.loadConfig()
       this.changed()

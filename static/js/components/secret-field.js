@@ -5,6 +5,7 @@ satmComponent('satm-secret-field', {
     modelValue: {type: String, default: null},
     label: {type: String, required: true},
     isSet: {type: Boolean, default: false},
+    setAt: {type: String, default: null},
     multiline: {type: Boolean, default: false},
     removable: {type: Boolean, default: false},
     hint: {type: String, default: ''},
@@ -17,6 +18,11 @@ satmComponent('satm-secret-field', {
   computed: {
     kept() {
       return this.isSet && this.mode === 'keep'
+    },
+    setText() {
+      const {t} = satmText
+      const when = satmFormat.when(this.setAt)
+      return this.setAt ? t('secret.setOn', {when}) : t('secret.set')
     },
     removed() {
       return this.isSet && this.mode === 'remove'

@@ -1,25 +1,34 @@
 // @ts-check
-// One of the operator's own wallets, or the id of any other wallet of this LNbits.
+// One of the operator's own wallets by name, or the id of any other wallet of this LNbits.
 satmComponent('satm-wallet-field', {
   props: {
     modelValue: {type: String, default: null},
+    wallets: {type: Array, required: true},
     label: {type: String, required: true},
     hint: {type: String, default: ''},
     error: {type: String, default: ''}
   },
-  emits: ['update:model-value'],
+  emits: ['update:model-value', 'opened'],
   data() {
-    return {shown: [], typed: ''}
+    return {wanted: '', typed: ''}
   },
   computed: {
     own() {
-      return this.g.user.wallets
-        .filter(wallet => wallet.walletType === 'lightning')
-        .map(wallet => ({label: wallet.name, value: wallet.id}))
+      return /** @type {OwnWallet[]} */ (this.wallets)
+        .filter(wallet => wallet.usable)
+        .map(({name, id, balance_sats}) => ({
+          label: name,
+          value: id,
+          balance: satmFormat.sats(balance_sats)
+        }))
+    },
+    shown() {
+      const wanted = this.wanted.toLowerCase()
+      return this.own.filter(
+        ({label, value}) =>
+          label.toLowerCase().includes(wanted) || value.includes(wanted)
+      )
     }
-  },
-  created() {
-    this.shown = this.own
   },
   methods: {
     /**
@@ -27,12 +36,9 @@ satmComponent('satm-wallet-field', {
      * @param {(found: () => void) => void} update
      */
     filter(text, update) {
+      this.$emit('opened')
       update(() => {
-        const wanted = text.toLowerCase()
-        this.shown = this.own.filter(
-          ({label, value}) =>
-            label.toLowerCase().includes(wanted) || value.includes(wanted)
-        )
+        this.wanted = text
       })
     },
     choose(value) {
