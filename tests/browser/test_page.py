@@ -87,7 +87,7 @@ async def test_poll_now_brings_cash_outs_with_shares(
 
     async with visit(OPERATOR) as visitor:
         page = visitor.page
-        await opened(page)
+        await opened(page, f"{PAGE}#cash-outs")
         await stage.sell("fresh", sample.sale, fiat=321)
         await page.get_by_test_id("poll-now").click()
         row = page.get_by_role("row").filter(has_text="321.00 GTQ")
@@ -163,7 +163,7 @@ async def test_the_stop_switch(visit: Visit, stage: Stage) -> None:
 async def test_filters_and_search_are_the_servers(visit: Visit, stage: Stage) -> None:
     async with visit(OPERATOR) as visitor:
         page = visitor.page
-        await opened(page)
+        await opened(page, f"{PAGE}#cash-outs")
         rows = page.get_by_test_id("cash-outs").locator("tbody tr")
         await page.get_by_test_id("filter-watching").click()
         await expect(rows).to_have_count(1)
@@ -180,7 +180,7 @@ async def test_filters_and_search_are_the_servers(visit: Visit, stage: Stage) ->
 async def test_a_deposit_from_cash_to_credit(visit: Visit, stage: Stage) -> None:
     async with visit(OPERATOR) as visitor:
         page = visitor.page
-        await opened(page)
+        await opened(page, f"{PAGE}#deposits")
         await page.get_by_test_id("add-deposit").click()
         await page.get_by_test_id("deposit-client_id").click()
         await page.get_by_role("option", name="elena").click()

@@ -24,6 +24,14 @@ satmComponent('satm-page', {
     }
   },
   computed: {
+    tab: {
+      get() {
+        return satmAddress.tab(this.$route.hash)
+      },
+      set(tab) {
+        if (tab !== this.tab) this.$router.push(satmAddress.to(tab))
+      }
+    },
     /** Opened by address, so that a cash-out can be linked to: `?cash_out=<id>`. */
     cashOutOpen: {
       get() {
@@ -32,6 +40,12 @@ satmComponent('satm-page', {
       set(open) {
         if (!open) this.openCashOut('')
       }
+    }
+  },
+  watch: {
+    /** Back and forward, once Quasar has closed what was open. */
+    '$route.query.cash_out'(id) {
+      setTimeout(() => (this.cashOutId = String(id ?? '')))
     }
   },
   created() {
@@ -126,10 +140,13 @@ satmComponent('satm-page', {
     async runTest() {
       this.testing = true
       this.result = null
-      document.getElementById('satm-connection')?.scrollIntoView({
-        behavior: 'smooth',
-        block: 'nearest'
-      })
+      this.tab = 'setup'
+      this.$nextTick(() =>
+        document.getElementById('satm-connection')?.scrollIntoView({
+          behavior: 'smooth',
+          block: 'nearest'
+        })
+      )
       try {
         this.result = await satmApi.send('POST', 'test-connection')
       } catch (error) {
