@@ -10,7 +10,9 @@ from .api import (
     clients,
     connection,
     deposits,
+    exports,
     overview,
+    people,
     previews,
     setup,
     wallets,
@@ -22,7 +24,10 @@ PREFIX = "/api/v1/dca"
 _superuser_router = APIRouter(
     prefix=PREFIX, dependencies=[Depends(check_super_user), Depends(require_schema)]
 )
-for _routes in (overview, connection, clients, deposits, cash_outs, previews, wallets, setup):
+for _routes in (
+    *(overview, connection, clients, deposits, cash_outs),
+    *(people, wallets, previews, setup, exports),
+):
     _superuser_router.include_router(_routes.router)
 
 api_router = APIRouter()

@@ -31,3 +31,8 @@ def local_day(us: int, time_zone: str) -> tuple[date, int, int]:
     start = datetime.combine(day, time(), zone)
     end = datetime.combine(day + timedelta(days=1), time(), zone)
     return day, instant_us(start), instant_us(end)
+
+
+def day_start_us(day: date, time_zone: str) -> int:
+    """The first microsecond of a calendar day in this zone."""
+    return instant_us(datetime.combine(day, time(), ZoneInfo(time_zone)))

@@ -43,6 +43,9 @@ satmComponent('satm-shares', {
     name(share) {
       return share.username || satmFormat.short(share.client_id)
     },
+    openClient(share) {
+      satmQuery.set({client_page: share.client_id})
+    },
     /**
      * @param {string} action
      * @param {Share} share
