@@ -31,3 +31,11 @@ def local_day(us: int, time_zone: str) -> tuple[date, int, int]:
     start = datetime.combine(day, time(), zone)
     end = datetime.combine(day + timedelta(days=1), time(), zone)
     return day, instant_us(start), instant_us(end)
+
+
+def last_days(us: int, time_zone: str, count: int) -> list[tuple[date, int, int]]:
+    """The local day around `us` and those before it, oldest first, each as `local_day` says."""
+    days = [local_day(us, time_zone)]
+    while len(days) < count:
+        days.append(local_day(days[-1][1] - 1, time_zone))
+    return days[::-1]

@@ -28,7 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "crud": FACTS,
     "books": FACTS,
     "legacy": FACTS | {"adapters"},  # secrets of old rows are sealed
-    "migrations": {"legacy"},
+    "indexes": set(),
+    "migrations": {"legacy", "indexes"},
     "adapters": FACTS | {"adapters"},
     "services": FACTS | {"adapters", "services", "migrations", "legacy"},
     "api": FACTS | {"services", "api", "transaction_processor"},
