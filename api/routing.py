@@ -28,6 +28,7 @@ from ..domain.money import INT64_MAX
 from ..errors import ApiTokenRefused, BadInput, Disposition, SatMachineError
 from ..services import idempotency
 from ..services.busy import busy_error
+from ..services.doorbell import doorbell
 
 KEY_MAX = 255  # the common limit for such keys; ours are kept for ever
 
@@ -40,7 +41,10 @@ class AnsweringRoute(APIRoute):
 
         async def answering(request: Request) -> Response:
             try:
-                return await handler(request)
+                answer = await handler(request)
+                if any(dependency is changes for dependency in self.dependencies):
+                    doorbell.ring()  # other windows of the operator show it, too
+                return answer
             except SatMachineError as exc:
                 if exc.disposition is Disposition.HALT:
                     logger.critical(f"event=invariant_broken code={exc.code} {exc.message}")

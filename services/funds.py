@@ -16,6 +16,7 @@ from ..domain.days import last_days
 from ..domain.money import MSAT_PER_SAT
 from ..domain.states import CommissionState, FundingMode
 from ..models import OperatorSettings, StoredConfig
+from .doorbell import doorbell
 from .pool import open_liabilities_sats
 from .summary import MOMENT
 
@@ -33,7 +34,7 @@ class Balances:
     problems: dict[str, str | None]
 
 
-_kept: dict[tuple[str, ...], Balances] = {}
+_kept: dict[tuple[int | str, ...], Balances] = {}
 
 
 async def read_funds() -> dict[str, Any]:
@@ -59,18 +60,15 @@ async def read_funds() -> dict[str, Any]:
 
 
 async def _balances(conn: BooksConnection, ids: list[str]) -> Balances:
-    now_us, key = clock.now_us(), tuple(ids)
+    """What was read a moment ago, unless this extension changed something since."""
+    now_us = clock.now_us()
+    key: tuple[int | str, ...] = (doorbell.seq, *ids)
     kept = _kept.get(key)
     if kept is None or not 0 <= now_us - kept.at_us < KEPT_US:
         kept = Balances(now_us, await balances_msat(conn, ids), await wallet_problems(conn, ids))
         _kept.clear()
         _kept[key] = kept
     return kept
-
-
-def forget() -> None:
-    """Ask LNbits again at the next look; after sats were moved."""
-    _kept.clear()
 
 
 def _wallet(balances: Balances, wallet_id: str | None) -> dict[str, Any] | None:

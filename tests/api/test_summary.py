@@ -25,14 +25,12 @@ HOUR_US = 3_600 * SECOND_US
 def at() -> Iterator[Any]:
     """`at(moment)`: what our clock says from now on."""
     from satmachineadmin import clock
-    from satmachineadmin.services import funds
 
     before = clock.source
 
     def set_clock(moment: datetime) -> None:
         clock.source = lambda: int(moment.timestamp()) * 1_000_000_000
 
-    funds.forget()
     yield set_clock
     clock.source = before
 
