@@ -35,6 +35,7 @@ async def get_summary() -> dict[str, Any]:
         "at": clock.iso(found["now_us"]),
         "day": found["day"].isoformat(),
         "days": found["days"],
+        "first_day": found["first_day"].isoformat(),
         "currency": found["currency"],
         "time_zone": found["time_zone"],
         "today": found["today"],
@@ -73,7 +74,8 @@ async def get_charts(
         "last": found["last"].isoformat(),
         "days": [_dated(day) for day in found["days"]],
         "prices": {
-            currency: [_dated(day) for day in days] for currency, days in found["prices"].items()
+            currency: {**prices, "days": [_dated(day) for day in prices["days"]]}
+            for currency, prices in found["prices"].items()
         },
     }
 

@@ -15,6 +15,7 @@ from .summary import MOMENT
 
 DAYS_MAX = 92  # a quarter; more bars than that nobody reads
 CLIENTS_SHOWN = 10
+PART_DIGITS = 4  # of a fraction shown as percent
 CLIENTS_MAX = 100_000  # far more than one machine's cash can serve
 GROUPS_MAX = 5_000  # days by currencies
 
@@ -26,12 +27,15 @@ async def read_charts(days: int) -> dict[str, Any]:
         settings = await crud.get_settings(conn)
         span = last_days(clock.now_us(), settings.time_zone, days)
         groups = await _per_day(conn, span)
+        per_day = _days(span, groups)
         return {
             "time_zone": settings.time_zone,
             "currency": settings.currency,
             "first": span[0][0],
             "last": span[-1][0],
-            "days": _days(span, groups),
+            "days": per_day,
+            "distributed_sats": sum(day["distributed_sats"] for day in per_day),
+            "commission_sats": sum(day["commission_sats"] for day in per_day),
             "prices": _prices(span, groups),
             "clients": await _per_client(conn, span[0][1], span[-1][2]),
         }
@@ -69,21 +73,19 @@ async def _per_day(conn: BooksConnection, span: list[tuple[date, int, int]]) -> 
 
 def _days(span: list[tuple[date, int, int]], groups: list[Row]) -> list[dict[str, Any]]:
     """Every day of the span, those without a sale as zeros."""
-    found = [
+    found: list[dict[str, Any]] = [
         {"day": day, "cash_outs": 0, "distributed_sats": 0, "commission_sats": 0}
         for day, _, _ in span
     ]
     for group in groups:
         day = found[int(group["n"])]
-        day["cash_outs"] += int(group["cash_outs"])  # type: ignore[operator]
-        day["distributed_sats"] += int(group["distributed"])  # type: ignore[operator]
-        day["commission_sats"] += int(group["commission"])  # type: ignore[operator]
+        day["cash_outs"] += int(group["cash_outs"])
+        day["distributed_sats"] += int(group["distributed"])
+        day["commission_sats"] += int(group["commission"])
     return found
 
 
-def _prices(
-    span: list[tuple[date, int, int]], groups: list[Row]
-) -> dict[str, list[dict[str, Any]]]:
+def _prices(span: list[tuple[date, int, int]], groups: list[Row]) -> dict[str, dict[str, Any]]:
     """Per currency, what clients paid for a bitcoin on each day they bought any."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for group in groups:
@@ -97,7 +99,18 @@ def _prices(
                     "fiat": decimal_text(minor, currency),
                 }
             )
-    return dict(found)
+    return {currency: _price_range(days) for currency, days in sorted(found.items())}
+
+
+def _price_range(days: list[dict[str, Any]]) -> dict[str, Any]:
+    prices = [Fraction(day["price"]) for day in days]
+    low, high = prices.index(min(prices)), prices.index(max(prices))
+    return {
+        "days": days,
+        "low": days[low]["price"],
+        "high": days[high]["price"],
+        "last": days[-1]["price"],
+    }
 
 
 def price_text(minor: int, sats: int, currency: str) -> str:
@@ -124,6 +137,7 @@ async def _per_client(conn: BooksConnection, first_us: int, end_us: int) -> dict
         [str(row["client_id"]) for row in top],
     )
     name_of = {str(row["id"]): row["username"] for row in names}
+    whole = sum(int(row["sats"]) for row in rows)
     return {
         "top": [
             {
@@ -131,10 +145,11 @@ async def _per_client(conn: BooksConnection, first_us: int, end_us: int) -> dict
                 "username": name_of.get(str(row["client_id"])),
                 "sats": int(row["sats"]),
                 "shares": int(row["shares"]),
+                "part": round(int(row["sats"]) / whole, PART_DIGITS),
             }
             for row in top
         ],
         "others": len(others),
         "others_sats": sum(int(row["sats"]) for row in others),
-        "sats": sum(int(row["sats"]) for row in rows),
+        "sats": whole,
     }

@@ -13,11 +13,10 @@ from typing import Any
 
 from .. import clock, crud
 from ..database import BooksConnection, Row, own, stored_time
-from ..domain.days import last_days, local_day
+from ..domain.days import last_days
 from ..domain.money import parse_decimal
 from ..domain.split import effective_commission
 from ..domain.states import SplitRule
-from ..models import OperatorSettings
 
 # The moment a cash-out is listed with; the same expression is indexed (migrations.py).
 MOMENT = "COALESCE(t.confirmed_at_us, t.created_us, t.observed_us)"
@@ -45,18 +44,20 @@ async def read_summary() -> dict[str, Any]:
 
     async def work(conn: BooksConnection) -> dict[str, Any]:
         settings = await crud.get_settings(conn)
-        day, start_us, end_us = local_day(now_us, settings.time_zone)
+        days = last_days(now_us, settings.time_zone, RECENT_DAYS)
+        day, start_us, end_us = days[-1]
         return {
             "now_us": now_us,
             "day": day,
             "days": RECENT_DAYS,
+            "first_day": days[0][0],
             "currency": settings.currency,
             "time_zone": settings.time_zone,
             "today": await _paid_between(conn, start_us, end_us),
             "held": await held(conn),
             "failed": await failed_shares(conn),
             "clients": await _clients(conn),
-            "commission": await _commission(conn, settings, now_us),
+            "commission": await _commission(conn, days[0][1]),
             "paid_after_us": await _paid_after_us(conn),
             "deposits": await pending_deposits(conn, now_us),
         }
@@ -131,9 +132,8 @@ async def _clients(conn: BooksConnection) -> dict[str, Any]:
     }
 
 
-async def _commission(conn: BooksConnection, settings: OperatorSettings, now_us: int) -> Commission:
+async def _commission(conn: BooksConnection, first_us: int) -> Commission:
     """Cash-outs of the same rate are summed together: there are few different rates."""
-    first_us = last_days(now_us, settings.time_zone, RECENT_DAYS)[0][1]
     groups = await crud.fetch_rows(
         "SELECT t.split_rule, t.commission_percentage, t.discount, COUNT(*) AS n,"
         " SUM(t.total_sats) AS total, SUM(t.base_sats) AS base, SUM(t.commission_sats) AS taken"
