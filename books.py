@@ -1,34 +1,20 @@
-"""Reading the books: lookups and paged lists of clients, deposits, cash-outs and shares.
-
-Every list has a limit, a stable order and its total; an offset past the end is an empty page of a
-list that still says how long it is.
-"""
+"""Reading the books: lookups and lists of clients, deposits, cash-outs and shares."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from typing import Any
 
-from lnbits.db import POSTGRES, FilterModel, Filters
+from lnbits.db import FilterModel
 
 from .crud import fetch_row, fetch_rows
-from .database import BooksConnection, Row, db, own
+from .database import Row
 from .errors import NotFound
+from .listing import PAGE_MAX, Listing
+from .listing import page as page
 
-PAGE_DEFAULT = 50
-PAGE_MAX = 1000  # LNbits' own cap
-
-
-@dataclass(frozen=True)
-class Listing:
-    """One list: its table, what it shows, and how it is ordered when nobody says."""
-
-    table: str
-    order: str
-    model: type[FilterModel]
+# The moment a cash-out is shown with. Never NULL, so that order and date range mean the same.
+MOMENT = "COALESCE(t.confirmed_at_us, t.created_us, t.observed_us)"
 
 
 class CashOutFilters(FilterModel):
@@ -104,7 +90,14 @@ class ClientFilters(FilterModel):
     """What clients can be filtered, searched and sorted by."""
 
     __search_fields__: list[str] = ["username", "user_id", "wallet_id", "id"]
-    __sort_fields__: list[str] | None = ["username", "created_at", "status", "dca_mode"]
+    __sort_fields__: list[str] | None = [
+        "username",
+        "created_at",
+        "status",
+        "dca_mode",
+        "remaining",
+        "last_share",
+    ]
     id: str | None
     user_id: str | None
     wallet_id: str | None
@@ -124,44 +117,41 @@ class PollFilters(FilterModel):
     started_us: int
 
 
-CASH_OUTS = Listing("lamassu_transactions", "confirmed_at_us DESC NULLS LAST", CashOutFilters)
-SHARES = Listing("dca_payments", "cash_out_us DESC", ShareFilters)
-DEPOSITS = Listing("dca_deposits", "created_at DESC", DepositFilters)
-CLIENTS = Listing("dca_clients", "created_at DESC", ClientFilters)
-POLLS = Listing("polls", "started_us DESC", PollFilters)
-
-
-async def page(
-    listing: Listing, filters: Filters[Any], where: Mapping[str, Any] | None = None
-) -> tuple[list[Row], int]:
-    """One page of a list and the list's length. `where`: column -> value, fixed by the caller."""
-    fixed = [f"{name} = :fixed_{name}" for name in where or {}]
-    clause = filters.where(fixed)
-    values = filters.values({f"fixed_{name}": value for name, value in (where or {}).items()})
-    if db.type == POSTGRES and "search" in values:
-        values["search"] = values["search"].replace("\\", "\\\\")  # its LIKE escapes by it
-    bound = {name: _bound(value) for name, value in values.items()}
-    order = listing.order
-    if filters.sortby:
-        order = f"{filters.sortby} {'desc' if filters.direction == 'desc' else 'asc'}"
-    limit = max(1, min(filters.limit or PAGE_DEFAULT, PAGE_MAX))
-    offset = max(0, filters.offset or 0)
-    table = f"satoshimachine.{listing.table}"
-    query = f"SELECT * FROM {table} {clause} ORDER BY {order}, id LIMIT {limit} OFFSET {offset}"
-
-    async def work(conn: BooksConnection) -> tuple[list[Row], int]:
-        rows = await fetch_rows(query, bound, conn)
-        count = await fetch_row(f"SELECT COUNT(*) AS n FROM {table} {clause}", bound, conn)
-        return rows, int(count["n"]) if count else 0
-
-    return await own(work)
-
-
-def _bound(value: Any) -> Any:
-    """A filter's value as LNbits' clause for it expects it: instants as seconds since 1970."""
-    if isinstance(value, datetime):
-        return value.timestamp() if db.type == POSTGRES else int(value.timestamp())
-    return value
+CASH_OUTS = Listing(
+    "lamassu_transactions",
+    MOMENT,
+    CashOutFilters,
+    sorts={"confirmed_at_us": MOMENT},
+    search=(
+        "t.id IN (SELECT id FROM satoshimachine.lamassu_transactions WHERE"
+        " lower(lamassu_transaction_id || ' ' || id || ' ' || COALESCE(machine_name, '') || ' '"
+        " || COALESCE(device_id, '')) LIKE :search ESCAPE '!' UNION ALL"
+        " SELECT cash_out_id FROM satoshimachine.settlement_legs WHERE payment_hash = :exact)"
+    ),
+)
+SHARES = Listing("dca_payments", "COALESCE(t.cash_out_us, 0)", ShareFilters)
+DEPOSITS = Listing(
+    "dca_deposits",
+    "t.created_at",
+    DepositFilters,
+    columns="t.*, (SELECT username FROM satoshimachine.dca_clients c WHERE c.id = t.client_id)"
+    " AS username",
+    search="(lower(COALESCE(t.notes, '') || ' ' || t.client_id || ' ' || t.id) LIKE :search"
+    " ESCAPE '!' OR t.client_id IN (SELECT id FROM satoshimachine.dca_clients"
+    " WHERE lower(username) LIKE :search ESCAPE '!'))",
+)
+CLIENTS = Listing(
+    "dca_clients",
+    "t.created_at",
+    ClientFilters,
+    sorts={
+        "remaining": "(SELECT balance FROM satoshimachine.ledger_balances"
+        " WHERE account = 'client:' || t.id AND unit = :currency)",
+        "last_share": "(SELECT MAX(cash_out_us) FROM satoshimachine.dca_payments"
+        " WHERE client_id = t.id)",
+    },
+)
+POLLS = Listing("polls", "t.started_us", PollFilters)
 
 
 async def get_client(client_id: str) -> Row:
@@ -170,8 +160,12 @@ async def get_client(client_id: str) -> Row:
 
 
 async def get_deposit(deposit_id: str) -> Row:
-    """Raises NotFound."""
-    return await _one("dca_deposits", deposit_id, "There is no such deposit")
+    """With the client's name. Raises NotFound."""
+    query = f"SELECT {DEPOSITS.columns} FROM satoshimachine.dca_deposits t WHERE t.id = :id"
+    row = await fetch_row(query, {"id": deposit_id})
+    if row is None:
+        raise NotFound("There is no such deposit")
+    return row
 
 
 async def get_share(share_id: str) -> Row:
@@ -218,6 +212,18 @@ async def shares_of(cash_out_id: str) -> list[Row]:
     )
 
 
+async def client_names(client_ids: list[str]) -> dict[str, str | None]:
+    """Client -> name, for at most a page of clients."""
+    if not client_ids:
+        return {}
+    named = {f"v{i}": one for i, one in enumerate(client_ids[:PAGE_MAX])}
+    marks = ", ".join(f":{name}" for name in named)
+    rows = await fetch_rows(
+        f"SELECT id, username FROM satoshimachine.dca_clients WHERE id IN ({marks})", named
+    )
+    return {str(row["id"]): row["username"] for row in rows}
+
+
 async def events_of(subject: str) -> list[Row]:
     """What happened to a cash-out, client or deposit, oldest first."""
     return await fetch_rows(
@@ -227,17 +233,20 @@ async def events_of(subject: str) -> list[Row]:
     )
 
 
-async def ledger_sums(account: str) -> list[Row]:
-    """Per unit of an account: what was credited in all, and what it holds."""
+async def ledger_sums(accounts: list[str]) -> list[Row]:
+    """Per account and unit: what was credited in all, and what it holds; a page of accounts."""
+    named = {f"v{i}": account for i, account in enumerate(accounts[:PAGE_MAX])}
+    marks = ", ".join(f":{name}" for name in named)
     return await fetch_rows(
-        """
-        SELECT b.unit, b.balance,
+        f"""
+        SELECT b.account, b.unit, b.balance,
             (SELECT COALESCE(SUM(e.amount), 0) FROM satoshimachine.ledger_entries e
              WHERE e.account = b.account AND e.unit = b.unit
                AND e.posting IN ('deposit_confirmed', 'takeover') AND e.amount > 0) AS credited
-        FROM satoshimachine.ledger_balances b WHERE b.account = :account ORDER BY b.unit LIMIT 200
+        FROM satoshimachine.ledger_balances b WHERE b.account IN ({marks})
+        ORDER BY b.account, b.unit
         """,
-        {"account": account},
+        named,
     )
 
 

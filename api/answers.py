@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from fractions import Fraction
 from typing import Any
 
 from .. import clock
 from ..database import Row
+from ..domain.explain import Explanation
 from ..domain.money import CURRENCY_EXPONENT, decimal_text
 from ..domain.plan import Plan
 from ..domain.states import HOLD_REASONS, HoldCode
+from ..services import deposits
 
 PERCENT_DIGITS = 4
 
@@ -177,7 +180,9 @@ def deposit(row: Row) -> dict[str, Any]:
         "amount_decimal": fiat(row["amount_minor"], currency),
         "amount_minor": row["amount_minor"],
         "currency": currency,
+        "username": row.get("username"),
         "status": row["status"],
+        "overdue": deposits.is_overdue(row),
         "notes": row["notes"],
         "created_at": instant(row["created_at"]),
         "confirmed_at": instant(row["confirmed_at"]),
@@ -204,6 +209,36 @@ def client(row: Row, balances: list[Row]) -> dict[str, Any]:
                 "remaining_balance": fiat(b["balance"], str(b["unit"])),
             }
             for b in balances
+        ],
+    }
+
+
+def explanation(
+    found: Explanation, currency: str, names: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """How the shares of a cash-out came about."""
+    return {
+        "currency": currency,
+        "together": fiat(found.together_minor, currency),
+        "drawn": fiat(found.drawn_minor, currency),
+        "fiat": fiat(found.fiat_minor, currency),
+        "base_sats": found.base_sats,
+        "pool_sats": found.pool_sats,
+        "parts": [
+            {
+                "client_id": part.client_id,
+                "username": names.get(part.client_id),
+                "mode": part.mode,
+                "balance": fiat(part.balance_minor, currency),
+                "later": fiat(part.later_minor or None, currency),
+                "limit": fiat(part.limit_minor, currency),
+                "used": fiat(part.used_minor, currency),
+                "took_part_with": fiat(part.cap_minor, currency),
+                "charged": fiat(part.fiat_minor, currency),
+                "sats": part.sats,
+                "why_not": part.why_not,
+            }
+            for part in found.parts
         ],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from lnbits.db import Filters
 from starlette.requests import Request
 
 from .. import books, crud
+from ..domain.explain import explain
 from ..domain.fields import known_currency, short_decimal
 from ..domain.money import INT64_MAX, decimal_text
 from ..domain.split import effective_commission
@@ -24,8 +26,10 @@ from ..models import (
 )
 from ..services import cash_outs, retry
 from ..services.announce import announce_leg
+from ..services.list_filters import CASH_OUT_NAMES, cash_out_clauses
 from ..transaction_processor import manual_poll, report_facts
 from . import answers
+from .list_queries import AskedCashOuts
 from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once, page_filters
 
 router = APIRouter(route_class=AnsweringRoute)
@@ -33,10 +37,13 @@ router = APIRouter(route_class=AnsweringRoute)
 
 @router.get("/transactions")
 async def get_transactions(
-    filters: Annotated[Filters[Any], Depends(page_filters(books.CashOutFilters))],
+    filters: Annotated[Filters[Any], Depends(page_filters(books.CashOutFilters, CASH_OUT_NAMES))],
+    asked: AskedCashOuts,
 ) -> Page:
     """A page of cash-outs, newest first."""
-    rows, total = await books.page(books.CASH_OUTS, filters)
+    zone = (await crud.get_settings()).time_zone
+    clauses = cash_out_clauses(asked, zone)
+    rows, total = await books.page(books.CASH_OUTS, filters, clauses=clauses)
     return Page(data=[answers.cash_out(row) for row in rows], total=total)
 
 
@@ -59,6 +66,17 @@ async def get_distributions(any_id: str) -> Page:
     row = await _find(any_id)
     shares = await books.shares_of(str(row["id"]))
     return Page(data=[answers.share(share) for share in shares], total=len(shares))
+
+
+@router.get("/transactions/{any_id}/explanation")
+async def get_explanation(any_id: str) -> dict[str, Any] | None:
+    """How the shares of one cash-out came about, from its stored plan; null where there is none."""
+    row = await _find(any_id)
+    if not row["plan_json"]:
+        return None
+    found = explain(json.loads(row["plan_json"]))
+    names = await books.client_names([part.client_id for part in found.parts])
+    return answers.explanation(found, str(row["fiat_code"]), names)
 
 
 @router.post("/transactions/{any_id}/skip", dependencies=[changes])

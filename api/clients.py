@@ -10,7 +10,8 @@ from starlette.requests import Request
 
 from .. import books, crud
 from ..models import CreateClient, Page, UpdateClient
-from ..services import clients
+from ..services import client_figures, clients
+from ..services.client_figures import FIGURES_MAX
 from . import answers
 from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once, page_filters
 
@@ -27,12 +28,24 @@ async def get_client_limits() -> dict[str, Any]:
 
 @router.get("/clients")
 async def get_clients(
-    filters: Annotated[Filters[Any], Depends(page_filters(books.ClientFilters))],
+    filters: Annotated[Filters[Any], Depends(page_filters(books.ClientFilters, ("activity",)))],
+    activity: bool = False,
 ) -> Page:
-    """A page of clients, each with what remains per currency."""
-    rows, total = await books.page(books.CLIENTS, filters)
-    remaining = await clients.remaining_of([str(row["id"]) for row in rows])
-    return Page(data=[answers.client(row, remaining[str(row["id"])]) for row in rows], total=total)
+    """A page of clients, each with what remains per currency.
+
+    `activity`: with what they did so far, too; then a page has at most FIGURES_MAX clients.
+    """
+    if activity:
+        filters.limit = max(1, min(filters.limit or FIGURES_MAX, FIGURES_MAX))
+    values = {"currency": (await crud.get_settings()).currency}
+    rows, total = await books.page(books.CLIENTS, filters, values=values)
+    ids = [str(row["id"]) for row in rows]
+    remaining = await clients.remaining_of(ids)
+    data = [answers.client(row, remaining[str(row["id"])]) for row in rows]
+    if activity:
+        sums = await client_figures.sums_of(ids)
+        data = [{**one, **client_figures.figures(sums[one["id"]])} for one in data]
+    return Page(data=data, total=total)
 
 
 async def _answer(client_id: str) -> dict[str, Any]:
@@ -83,6 +96,12 @@ async def get_client_balance(client_id: str) -> dict[str, Any]:
         "remaining_balance": float(first["remaining_balance"]) if first else 0.0,
         "balances": balances,
     }
+
+
+@router.get("/clients/{client_id}/sheet")
+async def get_client_sheet(client_id: str) -> dict[str, Any]:
+    """A client's balance sheet per currency, and what they did so far."""
+    return {**await _answer(client_id), **await client_figures.client_sheet(client_id)}
 
 
 @router.get("/clients/{client_id}/distributions")

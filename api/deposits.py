@@ -8,10 +8,12 @@ from fastapi import APIRouter, Depends
 from lnbits.db import Filters
 from starlette.requests import Request
 
-from .. import books
+from .. import books, crud
 from ..models import CreateDeposit, Page, UpdateDepositStatus
 from ..services import deposits
+from ..services.list_filters import DEPOSIT_NAMES, deposit_clauses
 from . import answers
+from .list_queries import AskedDeposits
 from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once, page_filters
 
 router = APIRouter(route_class=AnsweringRoute)
@@ -19,10 +21,13 @@ router = APIRouter(route_class=AnsweringRoute)
 
 @router.get("/deposits")
 async def get_deposits(
-    filters: Annotated[Filters[Any], Depends(page_filters(books.DepositFilters))],
+    filters: Annotated[Filters[Any], Depends(page_filters(books.DepositFilters, DEPOSIT_NAMES))],
+    asked: AskedDeposits,
 ) -> Page:
-    """A page of deposits."""
-    rows, total = await books.page(books.DEPOSITS, filters)
+    """A page of deposits, newest first."""
+    zone = (await crud.get_settings()).time_zone
+    clauses = deposit_clauses(asked, zone)
+    rows, total = await books.page(books.DEPOSITS, filters, clauses=clauses)
     return Page(data=[answers.deposit(row) for row in rows], total=total)
 
 

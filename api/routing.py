@@ -6,7 +6,7 @@ The superuser check is a dependency of the router, once, not of each handler. Er
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from functools import wraps
 from hashlib import sha256
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from lnbits.core.models.users import AccessTokenPayload, Account
-from lnbits.db import FilterModel, Filters
+from lnbits.db import Filter, FilterModel, Filters
 from lnbits.decorators import check_super_user, optional_acl_token_payload, parse_filters
 from loguru import logger
 from sqlalchemy.exc import DBAPIError
@@ -30,6 +30,9 @@ from ..services import idempotency
 from ..services.busy import busy_error
 from ..services.doorbell import doorbell
 
+PAGING = ("limit", "offset", "sortby", "direction")
+ALWAYS_KNOWN = ("search", "usr", "api-key")  # the last two are LNbits' own, for every route
+SHOWN_MAX = 60  # of what was sent, in an answer
 KEY_MAX = 255  # the common limit for such keys; ours are kept for ever
 
 
@@ -80,8 +83,14 @@ def validation_answer(exc: RequestValidationError) -> dict[str, Any]:
     }
 
 
-def page_filters(model: type[FilterModel]) -> Callable[..., Filters[Any]]:
-    """LNbits' own filter parameters; what no list can answer is refused in our words."""
+def page_filters(
+    model: type[FilterModel], readable: Collection[str] = (), *, paging: bool = True
+) -> Callable[..., Filters[Any]]:
+    """LNbits' own filter parameters; an unknown or malformed one is refused in our words.
+
+    A filter that is not understood and left out would show a list that is too long and say nothing.
+    `readable`: names that the route itself reads, in place of a column's own equality.
+    """
     parse = parse_filters(model)
 
     @wraps(parse)
@@ -92,6 +101,8 @@ def page_filters(model: type[FilterModel]) -> Callable[..., Filters[Any]]:
             raise BadInput(
                 "The list cannot be ordered like this", hint="Use one of the documented fields."
             ) from exc
+        known = {*readable, *ALWAYS_KNOWN, *(PAGING if paging else ())}
+        filters.filters = _column_filters(given["request"], model, known)
         values = [x for f in filters.filters for x in (f.values or {}).values()]
         values += [filters.limit, filters.offset]
         if any(isinstance(x, int) and abs(x) > INT64_MAX for x in values):
@@ -99,6 +110,23 @@ def page_filters(model: type[FilterModel]) -> Callable[..., Filters[Any]]:
         return filters
 
     return dependency
+
+
+def _column_filters(
+    request: Request, model: type[FilterModel], known: Collection[str]
+) -> list[Filter[Any]]:
+    query, found = request.query_params, []
+    for number, key in enumerate(query.keys()):
+        if key in known:
+            continue
+        try:
+            found.append(Filter.parse_query(key, query.getlist(key), model, number))
+        except ValueError as exc:
+            raise BadInput(
+                f"This list has no filter '{key[:SHOWN_MAX]}' with such a value",
+                hint="Use the documented filters, with values of their kind.",
+            ) from exc
+    return found
 
 
 async def refuse_api_token(

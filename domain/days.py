@@ -39,3 +39,8 @@ def last_days(us: int, time_zone: str, count: int) -> list[tuple[date, int, int]
     while len(days) < count:
         days.append(local_day(days[-1][1] - 1, time_zone))
     return days[::-1]
+
+
+def day_start_us(day: date, time_zone: str) -> int:
+    """The first microsecond of a calendar day in this zone."""
+    return instant_us(datetime.combine(day, time(), ZoneInfo(time_zone)))

@@ -8,10 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 from .. import clock, crud
+from ..books import MOMENT
 from ..database import BooksConnection, Row, own
 from ..domain.days import last_days
 from ..domain.money import CURRENCY_EXPONENT, SATS_PER_COIN, decimal_text
-from .summary import MOMENT
 
 DAYS_MAX = 92  # a quarter; more bars than that nobody reads
 CLIENTS_SHOWN = 10

@@ -95,11 +95,17 @@ async def remaining_of(client_ids: Sequence[str]) -> dict[str, list[Row]]:
 async def client_balances(client_id: str) -> list[dict[str, Any]]:
     """Per currency what was deposited, charged and remains, from the ledger. Raises NotFound."""
     await books.get_client(client_id)
-    answers = []
-    for row in await books.ledger_sums(client_account(client_id)):
+    return (await balances_of([client_id]))[client_id]
+
+
+async def balances_of(client_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """The same of at most a page of clients that are there."""
+    accounts = {client_account(client_id): client_id for client_id in client_ids}
+    answers: dict[str, list[dict[str, Any]]] = {client_id: [] for client_id in client_ids}
+    for row in await books.ledger_sums(list(accounts)) if accounts else ():
         currency = str(row["unit"])
         deposited, balance = int(row["credited"]), int(row["balance"])
-        answers.append(
+        answers[accounts[row["account"]]].append(
             {
                 "currency": currency,
                 "total_deposits_minor": deposited,

@@ -17,7 +17,18 @@ from ..domain.days import instant_us
 from ..domain.money import CURRENCY_EXPONENT, minor_from_whole
 from ..domain.states import DepositState
 from ..errors import BadInput, StateConflict
+from ..listing import stored_us
 from ..models import CreateDeposit, UpdateDepositStatus
+
+# Cash that nobody counted for two days is forgotten cash (SAT-49).
+OVERDUE_US = 48 * 3600 * 1_000_000
+
+
+def is_overdue(deposit: Row) -> bool:
+    """Has this deposit been pending for too long?"""
+    written_us = stored_us(deposit["created_at"])
+    pending = deposit["status"] == DepositState.PENDING.value
+    return pending and written_us is not None and clock.now_us() - written_us > OVERDUE_US
 
 
 async def create_deposit(data: CreateDeposit, actor: str) -> Row:

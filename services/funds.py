@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import clock, crud
 from ..adapters.wallet_rows import balances_msat, wallet_problems
+from ..books import MOMENT
 from ..database import BooksConnection, own
 from ..domain.days import last_days
 from ..domain.money import MSAT_PER_SAT
@@ -18,7 +19,6 @@ from ..domain.states import CommissionState, FundingMode
 from ..models import OperatorSettings, StoredConfig
 from .doorbell import doorbell
 from .pool import open_liabilities_sats
-from .summary import MOMENT
 
 PACE_DAYS = 14  # what "the recent pace" is: two of every weekday
 KEPT_US = 10 * 1_000_000

@@ -12,14 +12,12 @@ from statistics import median
 from typing import Any
 
 from .. import clock, crud
+from ..books import MOMENT
 from ..database import BooksConnection, Row, own, stored_time
 from ..domain.days import last_days
 from ..domain.money import parse_decimal
 from ..domain.split import effective_commission
 from ..domain.states import SplitRule
-
-# The moment a cash-out is listed with; the same expression is indexed (migrations.py).
-MOMENT = "COALESCE(t.confirmed_at_us, t.created_us, t.observed_us)"
 
 COUNT_MAX = 10_000  # of what waits for a person: nobody works through more, and counting is work
 RECENT_DAYS = 30  # what "average" is about

@@ -28,9 +28,16 @@ ROUTES = """
     GET clients/{client_id}
     GET clients/{client_id}/balance
     GET clients/{client_id}/distributions
+    GET clients/{client_id}/sheet
     GET config
     GET deposits
     GET deposits/{deposit_id}
+    GET exports/cash-outs.csv
+    GET exports/clients.csv
+    GET exports/deposits.csv
+    GET exports/report.csv
+    GET exports/shares.csv
+    GET facets
     GET funds
     GET host-key
     GET needs
@@ -42,6 +49,8 @@ ROUTES = """
     GET transactions
     GET transactions/{any_id}
     GET transactions/{any_id}/distributions
+    GET transactions/{any_id}/explanation
+    GET users
     POST clients
     POST config
     POST deposits
@@ -244,16 +253,20 @@ def changing(app: FastAPI) -> list[tuple[str, str]]:
     ]
 
 
+def needed(path: str) -> dict[str, str]:
+    """Parameters a route cannot do without."""
+    return {"start_at": LONG_AGO} if "start-point" in path else {}
+
+
 async def test_an_api_token_reads_and_changes_nothing(
     lnbits_app: FastAPI, operator: Operator
 ) -> None:
     client = await operator.add_client()
-    start = {"start_at": LONG_AGO}
     async with api_token(lnbits_app, operator.http) as token:
         before = await picture()
         for method, path in guarded(lnbits_app):
             if method == "GET" and path.startswith(API_PREFIX):
-                answer = await token.get(fill(path, client_id=client), params=start)
+                answer = await token.get(fill(path, client_id=client), params=needed(path))
                 assert answer.status_code in (200, 404), f"{path}: {answer.text}"
         for method, path in changing(lnbits_app):
             answer = await token.request(method, fill(path, client_id=client))
@@ -324,7 +337,7 @@ async def test_no_get_changes_anything(lnbits_app: FastAPI, operator: Operator) 
             continue
         for cash_out in rows:
             url = fill(path, client_id=client, deposit_id=deposit, any_id=cash_out["id"])
-            answer = await operator.http.get(url, params={"start_at": LONG_AGO})
+            answer = await operator.http.get(url, params=needed(path))
             assert answer.status_code == 200, f"{url}: {answer.text}"
             if "any_id" not in path:
                 break

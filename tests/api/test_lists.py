@@ -193,7 +193,7 @@ async def test_filters(operator: Operator, sold: list[dict[str, Any]]) -> None:
     assert await ids(**{"status[in]": ["held", "watching"]}) == held | running
     assert await ids(**{"status[ex]": "held,watching"}) == settled
     assert await ids(**{"status[in]": ""}) == set()
-    assert await ids(status="nosuch") == set()
+    assert await ids(**{"status[eq]": "nosuch"}) == set()
     assert await ids(**{"fiat_minor[ge]": 10_300}) == {row["id"] for row in sold[3:5]}
     assert await ids(**{"fiat_minor[gt]": 10_000, "fiat_minor[le]": 10_100}) == {sold[1]["id"]}
     assert await ids(lamassu_transaction_id=sold[0]["id"]) == {sold[0]["id"]}
