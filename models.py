@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Extra, Field, validator
 from pydantic.fields import ModelField
@@ -339,32 +339,6 @@ class ReasonRequest(Request):
     @validator("reason")
     def _reason(cls, value: str) -> str:
         return given_reason(value)
-
-
-class PreviewRequest(Request):
-    """An action to look at before it is done, with what it needs."""
-
-    action: Literal["poll", "process", "retry_share", "retry_commission", "cancel_share", "skip"]
-    lamassu_id: str | None = Field(None, min_length=1, max_length=ID_MAX)
-    statement: ProcessRequest | None
-    share_id: str | None = Field(None, min_length=1, max_length=ID_MAX)
-    cash_out_id: str | None = Field(None, min_length=1, max_length=ID_MAX)
-    reason: str | None = Field(None, max_length=TEXT_MAX)
-    start_at: datetime | None  # a poll from this start point, for looking only
-
-    @validator("reason")
-    def _reason(cls, value: str | None) -> str | None:
-        return given_reason(value) if value is not None else None
-
-    @validator("start_at")
-    def _start_at(cls, value: datetime | None) -> datetime | None:
-        return aware(value)
-
-
-class ExecuteRequest(Request):
-    """The sum, typed once more, where the preview asked for it."""
-
-    typed_amount_sats: int | None = Field(None, ge=0, le=SUPPLY_SATS)
 
 
 class EnabledRequest(Request):

@@ -15,6 +15,7 @@ from .api import (
     people,
     previews,
     setup,
+    summary,
     wallets,
 )
 from .services.readiness import require_schema
@@ -26,7 +27,7 @@ _superuser_router = APIRouter(
 )
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
-    *(people, wallets, previews, setup, exports),
+    *(people, wallets, previews, setup, exports, summary),
 ):
     _superuser_router.include_router(_routes.router)
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.requests import Request
 
-from ..models import ExecuteRequest, PreviewRequest
+from ..models_previews import ExecuteRequest, PreviewRequest
 from ..services import preview
 from ..transaction_processor import manual_poll
 from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once

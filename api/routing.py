@@ -28,6 +28,7 @@ from ..database_errors import typed
 from ..domain.money import INT64_MAX
 from ..errors import ApiTokenRefused, BadInput, Disposition, SatMachineError
 from ..services import gates, idempotency
+from ..services.doorbell import doorbell
 
 PAGING = ("limit", "offset", "sortby", "direction")
 ALWAYS_KNOWN = ("search", "usr", "api-key")  # the last two are LNbits' own, for every route
@@ -43,7 +44,10 @@ class AnsweringRoute(APIRoute):
 
         async def answering(request: Request) -> Response:
             try:
-                return await handler(request)
+                answer = await handler(request)
+                if any(dependency is changes for dependency in self.dependencies):
+                    doorbell.ring()  # other windows of the operator show it, too
+                return answer
             except SatMachineError as exc:
                 return await told(exc)
             except DBAPIError as exc:

@@ -157,7 +157,7 @@ def admitting(
             await conn.execute(
                 "UPDATE satoshimachine.lamassu_transactions SET clock_difference_us = :difference"
                 f" WHERE id = :id AND status IN ('pending', {states_before('pending')})",
-                {"difference": intake.clock_difference_us, "id": cash_out_id},
+                {"difference": clock_difference_us, "id": cash_out_id},
             )
         await _make_pending(conn, cash_out_id, data, None if by_rules else stated, actor)
         return cash_out_id

@@ -30,7 +30,8 @@ from ..errors import (
     SatMachineError,
     StateConflict,
 )
-from ..models import PreviewRequest, ProcessRequest
+from ..models import ProcessRequest
+from ..models_previews import PreviewRequest
 from . import effects, rehearsal
 from .announce import announce_leg, announce_settled
 from .cash_outs import fetch_sale
