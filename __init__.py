@@ -5,10 +5,14 @@ What LNbits looks for in an extension, and nothing else.
 
 from fastapi import APIRouter
 
-from .crud import db
-from .tasks import satmachineadmin_start, satmachineadmin_stop
-from .views import page_router
-from .views_api import api_router
+from .lnbits_version import require_loadable
+
+require_loadable()
+
+from .crud import db  # noqa: E402 - an LNbits that is too old has not what this imports
+from .tasks import satmachineadmin_start, satmachineadmin_stop  # noqa: E402
+from .views import page_router  # noqa: E402
+from .views_api import api_router  # noqa: E402
 
 satmachineadmin_ext: APIRouter = APIRouter(
     prefix="/satmachineadmin", tags=["Satoshi Machine Admin"]

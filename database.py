@@ -31,6 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import text
 from sqlalchemy.sql.elements import TextClause
 
+from .database_errors import typed
 from .errors import DatabaseBusy, NotReady
 
 SCHEMA = "satoshimachine"
@@ -43,6 +44,11 @@ LOCK_WAIT_MS = 250
 STATEMENT_LIMIT_MS = 20_000
 # Then all locks are let go, and it is tried again after these pauses before DatabaseBusy is raised.
 PATIENCE_S = (0.05, 0.1, 0.2, 0.4)
+# Both for this transaction only: the connection goes back to LNbits' pool.
+LIMITS = (
+    f"set_config('lock_timeout', '{LOCK_WAIT_MS}', true),"
+    f" set_config('statement_timeout', '{STATEMENT_LIMIT_MS}', true)"
+)
 # Names our advisory lock in a PostgreSQL database that other programs may lock in, too.
 ADVISORY_LOCK_KEY = 0x5A70_5417
 # SQLite commits over attached files are atomic only with a rollback journal on disk.
@@ -141,10 +147,7 @@ class PostgresConnection(BooksConnection):
 
     async def begin(self) -> None:
         got = await self.row(
-            f"SELECT set_config('lock_timeout', '{LOCK_WAIT_MS}', true),"
-            f" set_config('statement_timeout', '{STATEMENT_LIMIT_MS}', true),"
-            " pg_try_advisory_xact_lock(:key) AS got",
-            {"key": ADVISORY_LOCK_KEY},
+            f"SELECT {LIMITS}, pg_try_advisory_xact_lock(:key) AS got", {"key": ADVISORY_LOCK_KEY}
         )
         if not got or not got["got"]:
             raise DatabaseBusy("Another LNbits process is settling")
@@ -333,16 +336,22 @@ async def own(work: Callable[[BooksConnection], Awaitable[T]]) -> T:
 
     async def run() -> T:
         async with db.lock, connection() as conn:
+            if conn.type == SQLITE:  # where every statement outside a transaction is its own
+                return await work(conn)
+            await conn.rows(f"SELECT {LIMITS}")  # nobody can cancel a wait for a lock
             value = await work(conn)
-            if conn.type != SQLITE:  # where every statement outside a transaction is its own
-                await conn.commit()
+            await conn.commit()
             return value
 
     return await uncancelled(patiently(run))
 
 
 async def patiently(run: Callable[[], Awaitable[T]]) -> T:
-    """Run it again a few times while another writer holds the database, then DatabaseBusy."""
+    """Run it again a few times while another writer holds the database, then DatabaseBusy.
+
+    Raises DatabaseFailed when the database itself does not work, and InvariantViolation when it
+    refuses what must never be written.
+    """
     for pause_s in PATIENCE_S:
         try:
             return await _typed(run)
@@ -354,10 +363,8 @@ async def patiently(run: Callable[[], Awaitable[T]]) -> T:
 async def _typed(run: Callable[[], Awaitable[T]]) -> T:
     try:
         return await run()
-    except (DBAPIError, sqlite3.Error) as exc:
-        if is_busy(exc):
-            raise DatabaseBusy("Another writer holds the database") from exc
-        raise
+    except (DBAPIError, sqlite3.Error, OSError) as exc:
+        raise typed(exc) from exc
 
 
 async def uncancelled(work: Awaitable[T]) -> T:
@@ -375,12 +382,3 @@ async def uncancelled(work: Awaitable[T]) -> T:
         if not task.cancelled() and task.exception() is not None:
             logger.warning(f"stopped during a database access: {task.exception()!s}")
         raise
-
-
-def is_busy(exc: Exception) -> bool:
-    """Another writer was faster: SQLite's 'locked', PostgreSQL's lock or statement limit."""
-    origin = exc.orig if isinstance(exc, DBAPIError) else exc
-    state = getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None)
-    if state:
-        return str(state) in ("55P03", "57014", "40001", "40P01")
-    return isinstance(origin, sqlite3.OperationalError) and "locked" in str(origin)

@@ -31,6 +31,7 @@ tick catches broadly; everything else raises one of these and lets it travel.
     ├── OutgoingBlocked             HOLD   LNbits is in incoming-only mode
     ├── StillFailed                 HOLD   a retried wallet still cannot take its sats
     ├── DatabaseBusy                RETRY  another writer holds LNbits' or our database
+    ├── DatabaseFailed              RETRY  LNbits' or our database does not work: gone, full
     ├── PollRunning                 RETRY  another poll holds the lease
     ├── InvariantViolation          HALT   a sum, a constraint or a proof does not hold
     ├── WalletRowCollision          HALT   a wallet row exists that only a settled cash-out may have
@@ -238,6 +239,15 @@ class DatabaseBusy(SatMachineError):
     disposition = Disposition.RETRY
     http_status = 503
     default_hint = "Nothing was changed; it is tried again by itself."
+
+
+class DatabaseFailed(SatMachineError):
+    code = "DATABASE_FAILED"
+    disposition = Disposition.RETRY
+    http_status = 503
+    default_hint = (
+        "Look at the disk and at LNbits' log. Nothing was half done; it is tried again by itself."
+    )
 
 
 class PollRunning(SatMachineError):

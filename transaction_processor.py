@@ -24,6 +24,7 @@ from .adapters.lamassu_postgres import open_source
 from .database import one_connection
 from .errors import (
     DatabaseBusy,
+    DatabaseFailed,
     Disposition,
     FundingShort,
     FundingUnusable,
@@ -279,7 +280,7 @@ async def _settle_pending(report: Report, shown: Shown | None, actor: str) -> No
         except (NotReady, PollingDisabled) as exc:
             report.waiting_for = exc.message
             return
-        except DatabaseBusy:
+        except (DatabaseBusy, DatabaseFailed):
             raise
         except SatMachineError as exc:
             # It waits as it is, and newer ones do not overtake it (design.md 3.5).
@@ -316,6 +317,10 @@ async def _try_again(report: Report, attempt: Awaitable[T]) -> T | None:
     """What the attempt gives, or None when it must wait as it is."""
     try:
         result = await attempt
+    except InvariantViolation as exc:
+        logger.critical(f"event=invariant_broken message={exc.message}")
+        await halt(exc)
+        raise
     except (StillFailed, StateConflict, FundingShort, FundingUnusable):
         return None
     except (NotReady, PollingDisabled, OutgoingBlocked) as exc:

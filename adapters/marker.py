@@ -38,6 +38,14 @@ def advance(seq: int) -> None:
         logger.error(f"event=marker_not_written reason={exc!s}")
 
 
+def begin() -> None:
+    """Make the marker of a ledger without entries, so that one with entries always has one: a kill
+    between the first commit and its marker would look like a marker that is missing.
+    """
+    if not path().exists() or not path().read_text().strip():
+        advance(0)
+
+
 def doubt(seq: int) -> str | None:
     """Why the ledger at `seq` may be a restored one, or None when all is as it was left."""
     try:
@@ -45,6 +53,8 @@ def doubt(seq: int) -> str | None:
         inode = path().stat().st_ino
     except FileNotFoundError:
         return "the marker beside the databases is missing" if seq else None
+    if not seq and not text.strip():
+        return None  # killed while it was made
     try:
         marker = json.loads(text)
         marked_seq, marked_inode = int(marker["ledger_seq"]), int(marker["inode"])

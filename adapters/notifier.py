@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ from lnbits.core.db import db as core_db
 from lnbits.core.models import Payment
 from lnbits.db import dict_to_model
 from lnbits.task_manager import task_manager
+from loguru import logger
 
-from ..database import uncancelled
+from ..database import patiently, uncancelled
 
 # What tells our rows of one settlement apart (adapters/wallet_rows.py).
 OWN_COLUMNS = (
@@ -27,10 +29,14 @@ OWN_COLUMNS = (
 def queue_payments(payments: Sequence[Payment]) -> None:
     """Give payments to LNbits' own listener, which notifies wallets and extensions.
 
-    The queue is in memory: a stop loses notifications, never money.
+    The queue is in memory: a stop or a full queue loses notifications, never money.
     """
-    for payment in payments:
-        task_manager.internal_invoice_queue.put_nowait(payment)
+    for told, payment in enumerate(payments):
+        try:
+            task_manager.internal_invoice_queue.put_nowait(payment)
+        except asyncio.QueueFull:
+            logger.warning(f"event=news_lost payments={len(payments) - told}")
+            return
 
 
 async def incoming_payments(checking_ids: Sequence[str]) -> list[Payment]:
@@ -39,10 +45,9 @@ async def incoming_payments(checking_ids: Sequence[str]) -> list[Payment]:
         return []
     named = {f"v{i}": value for i, value in enumerate(checking_ids)}
     marks = ", ".join(f":{name}" for name in named)
+    query = f"SELECT * FROM apipayments WHERE checking_id IN ({marks}) AND amount > 0"
     rows: list[Mapping[str, Any]] = await uncancelled(
-        core_db.fetchall(
-            f"SELECT * FROM apipayments WHERE checking_id IN ({marks}) AND amount > 0", named
-        )
+        patiently(lambda: core_db.fetchall(query, named))
     )
     built: dict[Any, Payment] = {}
     payments = []

@@ -256,6 +256,8 @@ def _library(cls: type) -> str:
 
 def _ssh_class(exc: BaseException, name: str) -> type[SourceError]:
     text = str(exc)
+    if "authentication failures" in text:
+        return SshLoginRefused  # sshd's way to say it beyond MaxAuthTries, a protocol error
     if name == "ChannelOpenError":
         if "SSH connection closed" in text:
             return SourceConnectionLost

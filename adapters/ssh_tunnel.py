@@ -23,6 +23,7 @@ from ..errors import (
     HostKeyUnknown,
     NotConfigured,
     SatMachineError,
+    SourceUnreachable,
     SshKeyUnusable,
     SshPassphraseWrong,
 )
@@ -367,8 +368,14 @@ def _ssh_host(settings: SourceSettings) -> str:
 
 def _private_folder() -> str:
     """A fresh 0700 folder whose socket path fits; TMPDIR may be too deep for that."""
-    folder = tempfile.mkdtemp(prefix="lamassu-tunnel-")
-    if len(f"{folder}/{_SOCKET_NAME}".encode()) <= _SOCKET_PATH_MAX:
-        return folder
-    shutil.rmtree(folder)
-    return tempfile.mkdtemp(prefix="lamassu-tunnel-", dir="/tmp")
+    try:
+        folder = tempfile.mkdtemp(prefix="lamassu-tunnel-")
+        if len(f"{folder}/{_SOCKET_NAME}".encode()) <= _SOCKET_PATH_MAX:
+            return folder
+        shutil.rmtree(folder)
+        return tempfile.mkdtemp(prefix="lamassu-tunnel-", dir="/tmp")
+    except OSError as exc:
+        raise SourceUnreachable(
+            f"This machine has no place for the tunnel's own socket: {exc.strerror}",
+            hint="Make room in its folder for temporary files and let LNbits write there.",
+        ) from exc

@@ -24,10 +24,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import crud
+from ..database_errors import typed
 from ..domain.money import INT64_MAX
 from ..errors import ApiTokenRefused, BadInput, Disposition, SatMachineError
-from ..services import idempotency
-from ..services.busy import busy_error
+from ..services import gates, idempotency
 
 KEY_MAX = 255  # the common limit for such keys; ours are kept for ever
 
@@ -42,14 +42,10 @@ class AnsweringRoute(APIRoute):
             try:
                 return await handler(request)
             except SatMachineError as exc:
-                if exc.disposition is Disposition.HALT:
-                    logger.critical(f"event=invariant_broken code={exc.code} {exc.message}")
-                return JSONResponse(exc.answer(), status_code=exc.http_status)
+                return await told(exc)
             except DBAPIError as exc:
-                busy = busy_error(exc)
-                if busy is None:
-                    raise
-                return JSONResponse(busy.answer(), status_code=busy.http_status)
+                logger.error(f"event=database_error {exc!s}")
+                return await told(typed(exc))
             except RequestValidationError as exc:
                 return JSONResponse(validation_answer(exc), status_code=422)
             except (ValueError, AssertionError) as exc:
@@ -57,6 +53,17 @@ class AnsweringRoute(APIRoute):
                 raise RuntimeError(f"unexpected {type(exc).__name__}") from exc
 
         return answering
+
+
+async def told(error: SatMachineError) -> JSONResponse:
+    """The answer; a broken invariant stops money work, whoever met it."""
+    if error.disposition is Disposition.HALT:
+        logger.critical(f"event=invariant_broken code={error.code} {error.message}")
+        try:
+            await gates.halt(error)
+        except SatMachineError as exc:
+            logger.critical(f"event=not_stopped reason={exc.message}")
+    return JSONResponse(error.answer(), status_code=error.http_status)
 
 
 def validation_answer(exc: RequestValidationError) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from typing import Any
 from lnbits.helpers import urlsafe_short_hash
 
 from .. import clock, crud
-from ..adapters.settlement import settlement
-from ..database import BooksConnection
+from ..database import BooksConnection, own
 
 ALERTS_SHOWN_MAX = 100
 
@@ -56,12 +55,12 @@ async def resolve_alerts(conn: BooksConnection, dedupe_key: str, now_us: int) ->
 
 
 async def alert_now(dedupe_key: str, kind: str, severity: str, message: str, hint: str) -> None:
-    """Raise an alert outside a settlement."""
+    """Raise an alert outside a settlement, also while nothing can be settled."""
 
     async def work(conn: BooksConnection) -> None:
         await raise_alert(conn, dedupe_key, kind, severity, message, hint)
 
-    await settlement(work)
+    await own(work)
 
 
 async def resolve_now(*dedupe_keys: str) -> None:
@@ -75,7 +74,7 @@ async def resolve_now(*dedupe_keys: str) -> None:
         for key in wanted:
             await resolve_alerts(conn, key, clock.now_us())
 
-    await settlement(work)
+    await own(work)
 
 
 async def open_alerts() -> Sequence[Any]:

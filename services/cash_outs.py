@@ -70,9 +70,9 @@ async def process_by_id(lamassu_id: str, data: ProcessRequest, actor: str) -> di
     cash_out = await books.get_cash_out(cash_out_id)
     done = settled.state is CashOutState.COMPLETED
     if not done:
-        code = HoldCode(str(cash_out["hold_code"]))
+        # Not what is stored: another tick may have moved it on meanwhile.
         raise StateConflict(
-            f"The cash-out was not settled: {HOLD_REASONS[code]}",
+            f"The cash-out was not settled: {HOLD_REASONS[HoldCode.NO_CLIENT_BALANCE]}",
             hint="Confirm a deposit that counted at the time of the sale, then process it again.",
         )
     return _answer(cash_out, row, len(settled.plan.shares) if settled.plan else 0)
@@ -153,6 +153,12 @@ def admitting(
             cash_out_id = str(fresh["id"])
         else:
             cash_out_id = str(known["id"])
+            # What was measured when it was seen may have been a broken clock's.
+            await conn.execute(
+                "UPDATE satoshimachine.lamassu_transactions SET clock_difference_us = :difference"
+                f" WHERE id = :id AND status IN ('pending', {states_before('pending')})",
+                {"difference": clock_difference_us, "id": cash_out_id},
+            )
         await _make_pending(conn, cash_out_id, data, None if by_rules else stated, actor)
         return cash_out_id
 

@@ -67,7 +67,7 @@ class Intake:
 
 
 async def store_rows(rows: Sequence[SourceRow], intake: Intake) -> None:
-    """Store or compare these rows in one transaction."""
+    """Store or compare these rows in one transaction; one that comes twice counts once."""
     if not rows:
         return
     new, changed = await settlement(storing(rows, intake.clock_difference_us))
@@ -79,6 +79,7 @@ def storing(
     rows: Sequence[SourceRow], clock_difference_us: int
 ) -> Callable[[BooksConnection], Awaitable[tuple[int, int]]]:
     """How many rows were new and how many changed, inside a transaction."""
+    rows = list({str(row["id"]): row for row in rows}.values())
 
     async def work(conn: BooksConnection) -> tuple[int, int]:
         rule = (await crud.get_settings(conn)).split_rule

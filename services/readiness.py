@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.util import find_spec
 
-from lnbits.core.crud.db_versions import get_db_version
 from lnbits.db import SQLITE
 
 from .. import clock, crud
@@ -22,13 +21,12 @@ from ..database import BooksConnection, uncancelled
 from ..domain.plan import Leg, LegKind
 from ..errors import DatabaseBusy, DependencyMissing, InvariantViolation, NotReady, SatMachineError
 from ..legacy import unknown_shapes
+from ..lnbits_version import require_supported
 from ..migrations import SCHEMA_VERSION
 from ..models import Check
 from .gates import RESTORE, RESTORE_ACCEPTED, close_gate
 from .takeover import take_over
 
-SUPPORTED_FROM = (1, 6, 2)  # tested in CI
-SUPPORTED_BELOW = (1, 7)
 # LNbits' database is locked while one slice is compared.
 LEGS_PER_SLICE = 2_000
 
@@ -45,7 +43,8 @@ async def require_ready() -> None:
     """Raise when this process must not move money: NotReady, or DatabaseBusy to try again.
 
     Success is remembered for the life of the process; anything else is looked at again next time,
-    so that a mended database needs no restart.
+    so that a mended database needs no restart. The tables are looked at each time: another process
+    may have upgraded them under this one.
     """
     async with _lock:
         if not _lines or not all(_is_fine(line) for line in _lines):
@@ -55,6 +54,7 @@ async def require_ready() -> None:
                 raise DatabaseBusy(line.detail)
             if not _is_fine(line):
                 raise NotReady(f"{line.name}: {line.detail}", hint=line.hint)
+        await _schema()
 
 
 def _is_fine(line: Check) -> bool:
@@ -103,22 +103,14 @@ async def _packages() -> str:
 
 
 async def _lnbits_version() -> str:
-    try:
-        found = version("lnbits")
-    except PackageNotFoundError:
-        raise NotReady("The version of LNbits is not known") from None
-    numbers = tuple(int(part) for part in found.split("rc")[0].split("-")[0].split(".")[:3])
-    if not SUPPORTED_FROM <= numbers < SUPPORTED_BELOW:
-        raise NotReady(
-            f"LNbits {found} is not supported",
-            hint="Use LNbits 1.6.2 or a later 1.6 release.",
-        )
-    return f"LNbits {found}"
+    return require_supported()
 
 
 async def _schema() -> str:
-    stored = await uncancelled(get_db_version("satmachineadmin"))
-    number = stored.version if stored else 0
+    stored = await crud.fetch_row(
+        "SELECT version FROM dbversions WHERE db = :db", {"db": "satmachineadmin"}
+    )
+    number = int(stored["version"]) if stored else 0
     if number == SCHEMA_VERSION:
         return f"version {number}"
     if number > SCHEMA_VERSION:
@@ -258,6 +250,8 @@ async def _restored() -> str:
             {"ledger_seq": seq},
         )
         return "put back: see what needs you"
+    if not seq:
+        marker.begin()
     return "as it was left"
 
 

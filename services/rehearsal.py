@@ -18,6 +18,7 @@ from ..domain.plan import Leg, LegKind
 from ..domain.states import CashOutState, SplitRule
 from ..errors import (
     DatabaseBusy,
+    DatabaseFailed,
     InvariantViolation,
     NotReady,
     PollingDisabled,
@@ -203,7 +204,7 @@ def _first_ones(unknown: list[SourceRow], rule: SplitRule, effect: Effect) -> li
     """The unknown rows worth taking in: as many as can be shown; the others are only counted."""
     kept: list[SourceRow] = []
     counted: Counter[str] = Counter()
-    for row in sorted(unknown, key=lambda row: row.get("confirmed_at") or ""):
+    for row in sorted(unknown, key=lambda row: row.get("confirmed_at") or row.get("created") or ""):
         state = classify(row, rule).state
         if state is None:
             continue
@@ -241,7 +242,7 @@ async def _settle_in_order(
     """Each plan on the books as the ones before it leave them; up to the first that must wait."""
     rows = await conn.rows(
         "SELECT * FROM satoshimachine.lamassu_transactions WHERE status = 'pending'"
-        " ORDER BY confirmed_at_us, id LIMIT :most",
+        " ORDER BY COALESCE(confirmed_at_us, created_us), id LIMIT :most",
         {"most": PLANNED_MAX},
     )
     counted = await conn.row(
@@ -253,7 +254,7 @@ async def _settle_in_order(
         stored = row["lamassu_transaction_id"] not in fresh
         try:
             settled = await settle.settling(row["id"], by_hand=not armed, actor=SYSTEM)(conn)
-        except (DatabaseBusy, InvariantViolation, NotReady, PollingDisabled):
+        except (DatabaseBusy, DatabaseFailed, InvariantViolation, NotReady, PollingDisabled):
             raise
         except SatMachineError as exc:
             # It waits as it is, and newer ones do not overtake it (design.md 3.5).

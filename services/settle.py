@@ -380,7 +380,7 @@ async def pending_ids(limit: int) -> list[str]:
     """Pending cash-outs in the order of settlement (design.md 3.5)."""
     rows = await crud.fetch_rows(
         "SELECT id FROM satoshimachine.lamassu_transactions WHERE status = 'pending'"
-        " ORDER BY confirmed_at_us, id LIMIT :limit",
+        " ORDER BY COALESCE(confirmed_at_us, created_us), id LIMIT :limit",
         {"limit": limit},
     )
     return [str(row["id"]) for row in rows]

@@ -70,6 +70,24 @@ async def test_a_normal_restart_asks_nothing(operator: Operator) -> None:
     assert not await gates.gate_states()
 
 
+@pytest.mark.parametrize("blank", [False, True])
+async def test_killed_before_the_first_marker(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, blank: bool
+) -> None:
+    """The very first commit of a ledger, or the marker's own making, was the last thing done."""
+    marker.path().unlink(missing_ok=True)
+    if blank:
+        marker.path().touch()
+    readiness.forget()
+    assert all(line.ok for line in await readiness.check_all())
+    with monkeypatch.context() as killed:
+        killed.setattr(marker, "advance", lambda seq: None)
+        await _pay_one(operator)
+    readiness.forget()
+    assert all(line.ok for line in await readiness.check_all())
+    assert not await gates.gate_states()
+
+
 async def test_wallets_older_than_the_ledger(operator: Operator) -> None:
     """Core's database put back: the ledger knows movements that the wallets do not."""
     from lnbits.core.db import db as core_db
