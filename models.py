@@ -334,6 +334,10 @@ class PreviewRequest(Request):
     reason: str | None = Field(None, max_length=TEXT_MAX)
     start_at: datetime | None  # a poll from this start point, for looking only
 
+    @validator("lamassu_id", "share_id", "cash_out_id")
+    def _one_line(cls, value: str | None) -> str | None:
+        return plain_text(value, "an id")
+
     @validator("reason")
     def _reason(cls, value: str | None) -> str | None:
         return given_reason(value) if value is not None else None
