@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, validator
 
-from .domain.fields import aware, given_reason
+from .domain.fields import aware, given_reason, plain_text
 from .models import ID_MAX, SUPPLY_SATS, TEXT_MAX, ProcessRequest, Request
 
 
@@ -21,6 +21,10 @@ class PreviewRequest(Request):
     cash_out_id: str | None = Field(None, min_length=1, max_length=ID_MAX)
     reason: str | None = Field(None, max_length=TEXT_MAX)
     start_at: datetime | None  # a poll from this start point, for looking only
+
+    @validator("lamassu_id", "share_id", "cash_out_id")
+    def _one_line(cls, value: str | None) -> str | None:
+        return plain_text(value, "an id")
 
     @validator("reason")
     def _reason(cls, value: str | None) -> str | None:

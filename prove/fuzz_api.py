@@ -36,13 +36,25 @@ NOTES: dict[tuple[str, str], frozenset[str]] = {
     ("POST", "test-connection"): frozenset({"lamassu_config"}),  # how the test went
     ("POST", "payments/{share_id}/retry"): frozenset({"dca_payments"}),  # why it failed again
     ("POST", "manual-poll"): frozenset({"meta", "source_hours", "audit_log"}),
+    # Taking a preview is written down before its poll begins.
+    ("POST", "previews/{preview_id}/execute"): frozenset(
+        {"previews", "meta", "source_hours", "audit_log"}
+    ),
 }
 # Who calls is tests/api/test_access.py's subject: here it is always the superuser.
 WHO = ("authorization", "cookie", "x-api-key", "api-key", "usr", "connection")
 # What these have saved is put right before the next operation talks to Lamassu.
 UNDONE = ("config", "polling", "host-key")
 # Every one of these talks over SSH or runs the start-up check: fewer of them.
-SLOW = ("manual-poll", "test-connection", "host-key", "readiness", "start-point", "process-")
+SLOW = (
+    "manual-poll",
+    "test-connection",
+    "host-key",
+    "readiness",
+    "start-point",
+    "process-",
+    "previews",
+)
 
 
 def operations(app: FastAPI) -> Iterator[APIOperation[Any, Any, Any, Any]]:
@@ -88,10 +100,15 @@ class Books:
             "deposit_id": [deposit["id"]],
             "share_id": [share["id"] for share in shares],
             "gate": ["halt", "takeover", "restore"],
+            "preview_id": [await self._preview({"action": "poll"})],
         }
         user_id, wallet_id = await make_account()
         self.bodies = {"client_id": [client], "user_id": [user_id], "wallet_id": [wallet_id]}
+        self.bodies |= {name: self.ids[name] for name in ("lamassu_id", "share_id")}
         await self.right_again()
+
+    async def _preview(self, body: dict[str, str]) -> str:
+        return str((await self.operator.api("POST", "previews", json=body))["preview_id"])
 
     async def right_again(self) -> None:
         """The connection as it was, whatever a request has saved over it."""

@@ -31,6 +31,7 @@ class Effect:
     legs: list[dict[str, Any]] = field(default_factory=list)
     remarks: list[dict[str, Any]] = field(default_factory=list)
     done: bool = False
+    unplanned: int = 0  # payable sales that were not even taken in for this
     more: Counter[str] = field(default_factory=Counter)  # outcome -> cash-outs counted, not shown
 
     def remark(self, code: str, text: str, **facts: Any) -> None:

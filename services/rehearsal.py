@@ -7,16 +7,18 @@ the real code does, and not what another piece of code thinks it would do.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from ..adapters.audit import SYSTEM
 from ..database import BooksConnection, Row
-from ..domain.eligibility import SourceRow
+from ..domain.eligibility import SourceRow, classify
 from ..domain.plan import Leg, LegKind
-from ..domain.states import CashOutState
+from ..domain.states import CashOutState, SplitRule
 from ..errors import (
     DatabaseBusy,
+    DatabaseFailed,
     InvariantViolation,
     NotReady,
     PollingDisabled,
@@ -166,14 +168,18 @@ def polling(looked: Looked, *, armed: bool) -> Action:
     """
 
     async def work(conn: BooksConnection) -> Effect:
-        effect, ids = Effect(), list(looked.rows)
-        await refuse_if_stopped(conn, by_hand=not armed)
-        before = {str(row["lamassu_transaction_id"]): row for row in await _stored(conn, ids)}
+        effect, until = Effect(), time.monotonic() + LOCKED_S_MAX
+        standing = await refuse_if_stopped(conn, by_hand=not armed)
+        known = await _stored(conn, list(looked.rows))
+        before = {str(row["lamassu_transaction_id"]): row for row in known}
+        rows = [looked.rows[lamassu_id] for lamassu_id in before]
+        unknown = [row for lamassu_id, row in looked.rows.items() if lamassu_id not in before]
+        rows += _first_ones(unknown, standing.settings.split_rule, effect)
+        await storing(rows, looked.clock_difference_us)(conn)
         fresh = looked.rows.keys() - before.keys()
-        await storing(list(looked.rows.values()), looked.clock_difference_us)(conn)
-        await _settle_in_order(conn, effect, fresh, armed)
+        await _settle_in_order(conn, effect, fresh, armed, until)
         shown = {one["lamassu_transaction_id"] for one in effect.cash_outs}
-        for row in await _stored(conn, ids):
+        for row in await _stored(conn, [str(row["id"]) for row in rows]):
             lamassu_id = str(row["lamassu_transaction_id"])
             if lamassu_id in shown or not _is_news(before.get(lamassu_id), row):
                 continue
@@ -194,6 +200,26 @@ def polling(looked: Looked, *, armed: bool) -> Action:
     return work
 
 
+def _first_ones(unknown: list[SourceRow], rule: SplitRule, effect: Effect) -> list[SourceRow]:
+    """The unknown rows worth taking in: as many as can be shown; the others are only counted."""
+    kept: list[SourceRow] = []
+    counted: Counter[str] = Counter()
+    for row in sorted(unknown, key=lambda row: row.get("confirmed_at") or row.get("created") or ""):
+        state = classify(row, rule).state
+        if state is None:
+            continue
+        payable = state is CashOutState.PENDING
+        counted[state.value] += 1
+        if counted[state.value] <= (PLANNED_MAX if payable else SHOWN_MAX):
+            kept.append(row)
+        elif payable:
+            effect.unplanned += 1
+        else:
+            held = state is CashOutState.HELD
+            effect.more[effects.HELD if held else effects.WAITING] += 1
+    return kept
+
+
 def _is_news(before: Row | None, row: Row) -> bool:
     """Would the poll be the one that says so? What is pending is counted by itself."""
     if row["status"] not in (CashOutState.HELD.value, CashOutState.WATCHING.value):
@@ -211,13 +237,12 @@ async def _stored(conn: BooksConnection, lamassu_ids: list[str]) -> list[Row]:
 
 
 async def _settle_in_order(
-    conn: BooksConnection, effect: Effect, fresh: Collection[str], armed: bool
+    conn: BooksConnection, effect: Effect, fresh: Collection[str], armed: bool, until: float
 ) -> None:
     """Each plan on the books as the ones before it leave them; up to the first that must wait."""
-    until = time.monotonic() + LOCKED_S_MAX
     rows = await conn.rows(
         "SELECT * FROM satoshimachine.lamassu_transactions WHERE status = 'pending'"
-        " ORDER BY confirmed_at_us, id LIMIT :most",
+        " ORDER BY COALESCE(confirmed_at_us, created_us), id LIMIT :most",
         {"most": PLANNED_MAX},
     )
     counted = await conn.row(
@@ -229,7 +254,7 @@ async def _settle_in_order(
         stored = row["lamassu_transaction_id"] not in fresh
         try:
             settled = await settle.settling(row["id"], by_hand=not armed, actor=SYSTEM)(conn)
-        except (DatabaseBusy, InvariantViolation, NotReady, PollingDisabled):
+        except (DatabaseBusy, DatabaseFailed, InvariantViolation, NotReady, PollingDisabled):
             raise
         except SatMachineError as exc:
             # It waits as it is, and newer ones do not overtake it (design.md 3.5).
@@ -243,7 +268,7 @@ async def _settle_in_order(
             continue
         effect.cash_outs.append(effects.show_planned(cash_out, settled.plan, stored=stored))
         effect.legs += [effects.show_leg(leg) for leg in settled.plan.legs()]
-    left = (int(counted["n"]) if counted else 0) - len(effect.cash_outs)
+    left = effect.unplanned + (int(counted["n"]) if counted else 0) - len(effect.cash_outs)
     if left:
         effect.more[effects.WAITING] += left
         effect.remark("more", f"{left} cash-outs more wait; a later poll settles them.", n=left)

@@ -60,7 +60,7 @@ async def test_dying_at_every_statement_of_a_settlement(
 
     with monkeypatch.context() as patch:
 
-        async def no_settling(report: object) -> None:
+        async def no_settling(*_: object) -> None:
             return None
 
         patch.setattr(transaction_processor, "settle_and_announce", no_settling)

@@ -112,6 +112,13 @@ ROWS: dict[str, Values] = {
         "detail": "{}",
     },
     "earlier_rows": {"table_name": "t", "row_id": "r", "row_json": "{}"},
+    "previews": {
+        "id": "p",
+        "request": "{}",
+        "shown": "{}",
+        "effect_hash": "h",
+        "expires_us": 1,
+    },
 }
 
 # Columns with a default that must not be NULL all the same; those of ROWS come on top.
@@ -150,6 +157,7 @@ PRIMARY_KEYS = {
     "alerts": "id",
     "audit_log": "seq",
     "earlier_rows": "table_name row_id",
+    "previews": "id",
 }
 UNIQUES = (
     ("lamassu_transactions", "lamassu_transaction_id"),

@@ -66,6 +66,10 @@ satmComponent('satm-preview-dialog', {
       const wanted = this.shown.typed_amount_sats
       return wanted === null || this.typed.replace(/\D/g, '') === `${wanted}`
     },
+    /** Refused, or too old. Without an answer the same request is made again: it happens once. */
+    outdated() {
+      return !!this.problem && (!this.shown || this.problem.status !== 0)
+    },
     left() {
       return this.result.cash_outs.filter(one => !one.done)
     },
