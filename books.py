@@ -20,7 +20,7 @@ MOMENT = "COALESCE(t.confirmed_at_us, t.created_us, t.observed_us)"
 class CashOutFilters(FilterModel):
     """What cash-outs can be filtered, searched and sorted by."""
 
-    __search_fields__: list[str] = ["lamassu_transaction_id", "machine_name", "device_id"]
+    __search_fields__: list[str] = ["lamassu_transaction_id", "id"]
     __sort_fields__: list[str] | None = [
         "confirmed_at_us",
         "processed_us",
@@ -124,8 +124,7 @@ CASH_OUTS = Listing(
     sorts={"confirmed_at_us": MOMENT},
     search=(
         "t.id IN (SELECT id FROM satoshimachine.lamassu_transactions WHERE"
-        " lower(lamassu_transaction_id || ' ' || id || ' ' || COALESCE(machine_name, '') || ' '"
-        " || COALESCE(device_id, '')) LIKE :search ESCAPE '!' UNION ALL"
+        " lower(lamassu_transaction_id || ' ' || id) LIKE :search ESCAPE '!' UNION ALL"
         " SELECT cash_out_id FROM satoshimachine.settlement_legs WHERE payment_hash = :exact)"
     ),
 )

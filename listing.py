@@ -64,14 +64,23 @@ async def page(
     offset = max(0, filters.offset or 0)
     table = f"satoshimachine.{listing.table} t"
     order, sort_values = _order(listing, filters, values or {})
-    ids_query = f"SELECT t.id FROM {table} {clause} ORDER BY {order} LIMIT {limit} OFFSET {offset}"
+    # A search looks at every row: the rows are counted while they are looked at.
+    counted = ", COUNT(*) OVER () AS n" if filters.search else ""
+    ids_query = (
+        f"SELECT t.id{counted} FROM {table} {clause}"
+        f" ORDER BY {order} LIMIT {limit} OFFSET {offset}"
+    )
     rows_query = f"SELECT {listing.columns} FROM {table} WHERE t.id IN ({{marks}})"
 
     async def work(conn: BooksConnection) -> tuple[list[Row], int]:
-        ids = [str(row["id"]) for row in await fetch_rows(ids_query, bound | sort_values, conn)]
+        page_ids = await fetch_rows(ids_query, bound | sort_values, conn)
+        ids = [str(row["id"]) for row in page_ids]
         found = {str(row["id"]): row for row in await conn.rows_in(rows_query, ids)}
+        rows = [found[one] for one in ids if one in found]
+        if counted and page_ids:
+            return rows, int(page_ids[0]["n"])
         count = await fetch_row(f"SELECT COUNT(*) AS n FROM {table} {clause}", bound, conn)
-        return [found[one] for one in ids if one in found], int(count["n"]) if count else 0
+        return rows, int(count["n"]) if count else 0
 
     return await own(work)
 

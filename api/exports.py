@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 from lnbits.db import Filters
+from loguru import logger
 
 from .. import books, clock, crud
 from ..services import export_tables, exports
@@ -86,12 +87,34 @@ async def _answer(table: Table, pages: exports.Pages, time_zone: str) -> Streami
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
             "Cache-Control": "no-store",
+            # LNbits would pack it, and what is packed ends like a whole file.
+            "Content-Encoding": "identity",
         },
     )
+
+
+class Unsendable(bytes):
+    """A piece that goes through every middleware and that no server can send.
+
+    LNbits puts several of Starlette's BaseHTTPMiddleware around a route. Each of them, when the
+    body ends by an error, first ends the answer as if it were whole and raises afterwards, so that
+    the reader never learns of it. What fails in the server itself closes the connection.
+    """
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        raise ConnectionAbortedError("the file could not be finished; see event=export_cut")
 
 
 async def _all(first: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     for chunk in first:
         yield chunk
-    async for chunk in rest:
-        yield chunk
+    try:
+        async for chunk in rest:
+            yield chunk
+    except Exception:
+        logger.exception("event=export_cut")
+        yield Unsendable()
+        raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -140,19 +142,27 @@ async def test_search_finds_ids_and_payment_hashes(operator: Operator, days: Sol
 
 
 async def test_failed_shares_are_a_filter(operator: Operator, days: SoldDays) -> None:
+    from lnbits.core.db import db as core_db
+    from satmachineadmin.dev import sample_rows as sample
+
     assert await every(operator, "transactions", shares="failed") == []
-    await change(
-        "UPDATE satoshimachine.lamassu_transactions SET failed_sats = 1,"
-        " confirmed_sats = confirmed_sats - 1 WHERE lamassu_transaction_id = :id",
-        {"id": days.ids[3]},
-    )
+    wallet = operator.wallets[days.clients[0]]
+    await core_db.execute("UPDATE wallets SET deleted = true WHERE id = :id", {"id": wallet})
+    await operator.lamassu.insert([row := sample.sale(fiat=40)])
+    await operator.poll()
     found = await every(operator, "transactions", shares="failed")
-    assert [row["lamassu_transaction_id"] for row in found] == [days.ids[3]]
-    await change(
-        "UPDATE satoshimachine.lamassu_transactions SET failed_sats = 0,"
-        " confirmed_sats = confirmed_sats + 1 WHERE lamassu_transaction_id = :id",
-        {"id": days.ids[3]},
-    )
+    assert [one["lamassu_transaction_id"] for one in found] == [row["id"]]
+    received = await fetched_shares(operator, row["id"])
+    assert received == {share["id"]: share["status"] for share in await operator.shares(row["id"])}
+    assert sorted(received.values()) == ["confirmed", "failed"]
+
+
+async def fetched_shares(operator: Operator, lamassu_id: str) -> dict[str, str]:
+    """Share -> state, by the file of its cash-out."""
+    params = {"search": lamassu_id}
+    answer = await operator.http.get(f"{BASE}/exports/shares.csv", params=params)
+    lines = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
+    return {line["share_id"]: line["status"] for line in lines if line["row"].isdigit()}
 
 
 REFUSED = [
