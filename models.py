@@ -110,9 +110,7 @@ class UpdateSettings(Request):
     typed_amount_above_sats: int | None
     start_at: datetime | None
 
-    @validator("start_at")
-    def _start_at(cls, value: datetime | None) -> datetime | None:
-        return aware(value)
+    _aware = validator("start_at", allow_reuse=True)(aware)
 
 
 # -- connection -------------------------------------------------------------------------------
@@ -301,9 +299,7 @@ class UpdateDepositStatus(Request):
     notes: str | None = Field(None, max_length=TEXT_MAX)
     effective_at: datetime | None
 
-    @validator("effective_at")
-    def _effective_at(cls, value: datetime | None) -> datetime | None:
-        return aware(value)
+    _aware = validator("effective_at", allow_reuse=True)(aware)
 
     @validator("notes")
     def _notes(cls, value: str | None) -> str | None:
@@ -352,9 +348,7 @@ class StartPoint(Request):
 
     start_at: datetime | None = Field(...)
 
-    @validator("start_at")
-    def _start_at(cls, value: datetime | None) -> datetime | None:
-        return aware(value)
+    _aware = validator("start_at", allow_reuse=True)(aware)
 
 
 class HostKeyRequest(Request):

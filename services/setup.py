@@ -264,7 +264,7 @@ def _clients(now: Standing) -> Step:
 def _readiness() -> Step:
     lines = readiness.last_lines()
     if not lines:
-        return _done("readiness", "at_arming", "This LNbits is checked before anything is paid")
+        return _todo("readiness", "unchecked", "This LNbits is checked before anything is paid")
     for line in lines:
         if line.ok is False:
             code = "package" if line.code == DependencyMissing.code else "failed"
@@ -282,7 +282,12 @@ def _arm(now: Standing, before: list[Step]) -> Step:
         gate = now.metas.get(name)
         if gate and not gate.get("accepted"):
             return _look("arm", "gate", str(gate["message"]), hint=gate["hint"])
-    missing = [s.name for s in before if s.name in REQUIRED and s.state is not StepState.DONE]
+    # Not looked at yet is no obstacle: arming looks first.
+    missing = [
+        step.name
+        for step in before
+        if step.name in REQUIRED and step.state is not StepState.DONE and step.code != "unchecked"
+    ]
     if missing:
         hint = f"Finish first: {', '.join(missing)}."
         sentence = "Steps before it are not done"

@@ -416,6 +416,7 @@ async def test_the_sql_stop_survives_a_save(operator: Operator) -> None:
 
 
 async def test_the_switch(operator: Operator) -> None:
+    await operator.poll()
     await operator.api("PUT", "polling", json={"enabled": False})
     assert (await operator.api("GET", "config"))["polling_enabled"] is False
     assert (await operator.api("GET", "status"))["state"] == "stopped"

@@ -88,7 +88,7 @@ async def test_nothing_is_set_up(beginner: Operator) -> None:
         "terms": "todo/missing",
         "start": "blocked/after_database",
         "clients": "attention/none",
-        "readiness": "done/at_arming",
+        "readiness": "todo/unchecked",
         "arm": "blocked/steps_missing",
     }
     status = await beginner.api("GET", "status")
@@ -123,6 +123,7 @@ async def test_from_nothing_to_a_paid_client(beginner: Operator) -> None:
     await beginner.lamassu.insert(row)
     await until_arming(beginner)
     client = await beginner.add_client("3000")
+    await beginner.api("POST", "readiness")
     found = await beginner.api("GET", "setup")
     by_name = {entry["name"]: entry for entry in found["steps"]}
     assert by_name["clients"]["facts"] == {

@@ -31,7 +31,10 @@ satmComponent('satm-setup', {
   },
   async created() {
     await this.load()
-    if (this.setup && !this.setup.armed) this.open = this.setup.next ?? ''
+    if (!this.setup) return
+    const waits = this.setup.steps.find(step => step.code === 'unchecked')
+    if (waits) await this.check()
+    if (!this.setup.armed) this.open = this.setup.next ?? ''
   },
   methods: {
     async load() {
@@ -63,6 +66,9 @@ satmComponent('satm-setup', {
         n: facts.with_balance ?? facts.missing?.length
       })
     },
+    title(step, place) {
+      return `${place + 1}. ${satmText.t(`setup.step.${step.name}`)}`
+    },
     look(step) {
       return satmWords.setupState[step.state]
     },
@@ -92,7 +98,7 @@ satmComponent('satm-setup', {
         satmApi.complain(error)
       }
       this.checking = false
-      this.changed()
+      await this.changed()
     }
   }
 })

@@ -58,7 +58,7 @@ Object.assign(satmTextsEn, {
   'setup.say.clients.ready': '{n} client with a confirmed balance, {balance} | {n} clients with confirmed balances, {balance}',
   'setup.say.clients.not_needed': 'None yet; sales are settled without clients, too',
   'setup.say.clients.none': 'Nobody has a confirmed balance yet',
-  'setup.say.readiness.at_arming': 'Is checked before anything is paid',
+  'setup.say.readiness.unchecked': 'Is checked before anything is paid',
   'setup.say.readiness.passed': 'Passed every check',
   'setup.say.arm.armed': 'Automatic work is on',
   'setup.say.arm.stopped': 'Automatic work is switched off',

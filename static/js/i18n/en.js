@@ -57,7 +57,7 @@ const satmTextsEn = {
   'feed.stopped.sentence': 'Automatic work is switched off',
   'feed.halted': 'Halted',
   'feed.setup': 'Set-up',
-  'feed.setup.sentence': 'The connection to the ATM server is not set up yet',
+  'feed.setup.sentence': 'The setup is not finished, and nothing is paid before it is',
   'feed.waiting': 'Waiting',
   'feed.waiting.sentence': 'The first poll has not come yet',
   'phase.idle': 'Starting',

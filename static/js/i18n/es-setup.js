@@ -58,7 +58,7 @@ Object.assign(satmTextsEs, {
   'setup.say.clients.ready': '{n} cliente con saldo confirmado, {balance} | {n} clientes con saldo confirmado, {balance}',
   'setup.say.clients.not_needed': 'Todavía ninguno; las ventas se liquidan también sin clientes',
   'setup.say.clients.none': 'Todavía nadie tiene un saldo confirmado',
-  'setup.say.readiness.at_arming': 'Se revisa antes de pagar algo',
+  'setup.say.readiness.unchecked': 'Se revisa antes de pagar algo',
   'setup.say.readiness.passed': 'Pasó todas las revisiones',
   'setup.say.arm.armed': 'El trabajo automático está activo',
   'setup.say.arm.stopped': 'El trabajo automático está apagado',

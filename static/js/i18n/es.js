@@ -57,7 +57,7 @@ const satmTextsEs = {
   'feed.stopped.sentence': 'El trabajo automático está apagado',
   'feed.halted': 'Bloqueado',
   'feed.setup': 'Configuración',
-  'feed.setup.sentence': 'La conexión con el servidor del cajero aún no está configurada',
+  'feed.setup.sentence': 'La configuración no está terminada, y antes no se paga nada',
   'feed.waiting': 'En espera',
   'feed.waiting.sentence': 'La primera consulta aún no ha llegado',
   'phase.idle': 'Empezando',
