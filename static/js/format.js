@@ -73,6 +73,20 @@ const satmFormat = {
   },
 
   /**
+   * A calendar day, `2026-01-31`, whatever the zone.
+   * @param {string | null | undefined} day
+   * @returns {string}
+   */
+  day(day) {
+    const moment = new Date(`${day}T00:00:00Z`)
+    if (!day || isNaN(moment.getTime())) return day ?? ''
+    return new Intl.DateTimeFormat(satmFormat.locale(), {
+      dateStyle: 'medium',
+      timeZone: 'UTC'
+    }).format(moment)
+  },
+
+  /**
    * @param {string | null | undefined} iso
    * @returns {string}
    */
@@ -104,11 +118,11 @@ const satmFormat = {
   },
 
   /**
-   * A calendar day, written by the server as 2026-01-31.
+   * A calendar day for an axis, without its year.
    * @param {string | null | undefined} day
    * @returns {string}
    */
-  day(day) {
+  shortDay(day) {
     if (!day) return satmFormat.NONE
     return new Intl.DateTimeFormat(satmFormat.locale(), {
       day: 'numeric',

@@ -174,6 +174,8 @@
  * @typedef {object} Deposit
  * @property {string} id
  * @property {string} client_id
+ * @property {string | null} username
+ * @property {boolean} overdue pending for more than 48 hours
  * @property {string} amount_decimal
  * @property {string} currency
  * @property {string} status

@@ -41,6 +41,11 @@ const satmWords = {
     active: {icon: 'check_circle', color: 'positive'},
     inactive: {icon: 'pause_circle_filled'}
   },
+  deposit: {
+    pending: {icon: 'hourglass_empty', color: 'info'},
+    confirmed: {icon: 'check_circle', color: 'positive'},
+    cancelled: {icon: 'block'}
+  },
   severity: {
     critical: {icon: 'error', color: 'negative'},
     warning: {icon: 'warning', color: 'warning'},

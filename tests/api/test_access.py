@@ -51,6 +51,7 @@ ROUTES = """
     GET transactions/{any_id}/distributions
     GET transactions/{any_id}/explanation
     GET users
+    GET wallets
     POST clients
     POST config
     POST deposits

@@ -160,43 +160,6 @@ async def test_the_stop_switch(visit: Visit, stage: Stage) -> None:
             assert (await stage.api.dca("GET", "status"))["polling_enabled"] is enabled
 
 
-async def test_filters_and_search_are_the_servers(visit: Visit, stage: Stage) -> None:
-    async with visit(OPERATOR) as visitor:
-        page = visitor.page
-        await opened(page, f"{PAGE}#cash-outs")
-        rows = page.get_by_test_id("cash-outs").locator("tbody tr")
-        await page.get_by_test_id("filter-watching").click()
-        await expect(rows).to_have_count(1)
-        await expect(rows).to_contain_text("1,000.00 GTQ")
-        await page.get_by_text("Clear all").click()
-        await expect(rows).to_have_count(10)  # or the next count is that of the old filter
-        await page.get_by_label("Id or machine").fill(stage.sale_ids["published"])
-        await expect(rows).to_have_count(1)
-        await expect(rows).to_contain_text("512,400 sats")
-        await page.get_by_label("Id or machine").fill("no such machine")
-        await expect(page.get_by_text("No cash-out fits these filters.")).to_be_visible()
-
-
-async def test_a_deposit_from_cash_to_credit(visit: Visit, stage: Stage) -> None:
-    async with visit(OPERATOR) as visitor:
-        page = visitor.page
-        await opened(page, f"{PAGE}#deposits")
-        await page.get_by_test_id("add-deposit").click()
-        await page.get_by_test_id("deposit-client_id").click()
-        await page.get_by_role("option", name="elena").click()
-        await page.get_by_test_id("deposit-amount").fill("500.00")
-        await page.get_by_test_id("save-deposit").click()
-        deposit = page.get_by_test_id("deposit").filter(has_text="elena")
-        await deposit.get_by_test_id("confirm-deposit").click()
-        await expect(page.get_by_test_id("decision-text")).to_have_text(
-            "elena will be credited 500.00 GTQ, effective from now."
-        )
-        await page.get_by_test_id("decide").click()
-        await expect(deposit).to_have_count(0)
-    found = await stage.api.dca("GET", "deposits", params={"status": "confirmed", "limit": 1})
-    assert found["data"][0]["amount_decimal"] == "500.00"
-
-
 async def test_a_simulation_moves_nothing(visit: Visit, stage: Stage) -> None:
     before = await stage.api.dca("GET", "status")
     async with visit(OPERATOR) as visitor:

@@ -15,6 +15,8 @@ satmComponent('satm-cash-out-dialog', {
       row: null,
       /** @type {Share[]} */
       shares: [],
+      /** @type {any} how the shares came about */
+      explanation: null,
       problem: null,
       processing: false,
       skipping: false,
@@ -58,6 +60,7 @@ satmComponent('satm-cash-out-dialog', {
           copy: row.lamassu_transaction_id,
           value: row.lamassu_transaction_id
         },
+        {label: t('list.ourId'), copy: row.id, value: row.id},
         {label: t('machine'), value: row.machine_name ?? ''},
         {
           label: t('fact.device'),
@@ -148,6 +151,7 @@ satmComponent('satm-cash-out-dialog', {
     start() {
       this.row = null
       this.shares = []
+      this.explanation = null
       this.problem = null
       if (this.cashOutId) this.load()
     },
@@ -155,13 +159,15 @@ satmComponent('satm-cash-out-dialog', {
       const id = this.cashOutId
       const path = `transactions/${encodeURIComponent(id)}`
       try {
-        const [row, shares] = await Promise.all([
+        const [row, shares, explanation] = await Promise.all([
           satmApi.get(path),
-          satmApi.get(`${path}/distributions`)
+          satmApi.get(`${path}/distributions`),
+          satmApi.get(`${path}/explanation`)
         ])
         if (id !== this.cashOutId) return
         this.row = row
         this.shares = shares.data
+        this.explanation = explanation
         this.problem = null
       } catch (error) {
         this.problem = satmApi.problem(error)

@@ -1,5 +1,25 @@
 // @ts-check
-// Cash-outs as the server pages, filters, sorts and searches them.
+// Cash-outs as the server pages, filters, sorts and searches them. What is asked is in the address.
+const SATM_ASKED = [
+  'status',
+  'from',
+  'to',
+  'machine',
+  'coin',
+  'currency',
+  'client',
+  'shares',
+  'search'
+]
+// Names for people in the address, and the server's own.
+const SATM_SORTS = {
+  time: 'confirmed_at_us',
+  fiat: 'fiat_minor',
+  total: 'total_sats',
+  state: 'status'
+}
+const SATM_SORT_FIRST = '-time'
+
 satmComponent('satm-cash-outs', {
   props: {
     status: {type: Object, default: null},
@@ -7,42 +27,86 @@ satmComponent('satm-cash-outs', {
   },
   emits: ['open', 'setup'],
   data() {
-    return {
-      rows: [],
-      loading: true,
-      problem: null,
-      states: [],
-      search: '',
-      asked: 0,
-      pagination: {
-        page: 1,
-        rowsPerPage: 10,
-        rowsNumber: 0,
-        sortBy: 'confirmed_at_us',
-        descending: true
-      }
-    }
+    return {facets: null, filtering: false, clientName: '', typed: ''}
   },
   computed: {
+    /** @returns {Record<string, string>} */
+    asked() {
+      const found = SATM_ASKED.map(name => [name, satmQuery.get(name)])
+      return Object.fromEntries(found.filter(([, value]) => value))
+    },
+    sort() {
+      const sort = satmQuery.get('sort')
+      return SATM_SORTS[sort.replace('-', '')] ? sort : SATM_SORT_FIRST
+    },
+    place: {
+      get() {
+        const page = Math.trunc(Number(satmQuery.get('page')))
+        return {
+          page: page > 0 ? page : 1,
+          sortBy: SATM_SORTS[this.sort.replace('-', '')],
+          descending: this.sort.startsWith('-')
+        }
+      },
+      set({page, sortBy, descending}) {
+        const name = Object.keys(SATM_SORTS).find(
+          one => SATM_SORTS[one] === sortBy
+        )
+        const sort = name ? (descending ? '-' : '') + name : ''
+        satmQuery.set({
+          sort: sort === SATM_SORT_FIRST ? '' : sort,
+          page: page > 1 ? page : ''
+        })
+      }
+    },
+    sorts() {
+      return Object.keys(SATM_SORTS).flatMap(name =>
+        ['-', ''].map(sign => ({
+          value: sign + name,
+          label: satmText.t(`list.sort.${sign ? 'down' : 'up'}.${name}`)
+        }))
+      )
+    },
+    chips() {
+      const {t} = satmText
+      const {status, from, to, machine, ...plain} = this.asked
+      const named = this.facets?.machines.find(one => one.id === machine)
+      const chips = (status ?? '')
+        .split(',')
+        .filter(Boolean)
+        .map(state => ({
+          name: `status:${state}`,
+          label: satmText.told(`cashOut.${state}`, state)
+        }))
+      const days = {from: satmFormat.day(from), to: satmFormat.day(to)}
+      if (from && to) chips.push({name: 'days', label: t('list.between', days)})
+      else if (from) chips.push({name: 'days', label: t('list.from', days)})
+      else if (to) chips.push({name: 'days', label: t('list.to', days)})
+      if (machine) {
+        const label = named?.name || satmFormat.short(machine)
+        chips.push({name: 'machine', label: `${t('machine')}: ${label}`})
+      }
+      for (const [name, value] of Object.entries(plain)) {
+        const shown = name === 'client' ? this.clientName : value
+        chips.push({name, label: t(`list.chip.${name}`, {value: shown})})
+      }
+      return chips
+    },
     columns() {
       const {t} = satmText
       const {number, fiat, sats} = satmFormat
       const amount = {align: 'right', classes: 'satm-number'}
+      const left = {align: 'left'}
       return [
         {
           name: 'confirmed_at_us',
           label: t('time'),
           field: 'transaction_time',
-          align: 'left',
-          sortable: true
+          sortable: true,
+          ...left
         },
-        {
-          name: 'machine',
-          label: t('machine'),
-          field: this.machine,
-          align: 'left'
-        },
-        {name: 'coin', label: t('coin'), field: 'crypto_code', align: 'left'},
+        {name: 'machine', label: t('machine'), field: this.machine, ...left},
+        {name: 'coin', label: t('coin'), field: 'crypto_code', ...left},
         {
           name: 'fiat_minor',
           label: t('fiat'),
@@ -80,8 +144,8 @@ satmComponent('satm-cash-outs', {
           name: 'status',
           label: t('state'),
           field: 'status',
-          align: 'left',
-          sortable: true
+          sortable: true,
+          ...left
         },
         {name: 'open', label: '', field: 'id', align: 'right'}
       ]
@@ -93,19 +157,8 @@ satmComponent('satm-cash-outs', {
         ? names.filter(name => !narrow.includes(name))
         : names
     },
-    filters() {
-      const counts = this.status?.cash_outs ?? {}
-      return Object.entries(satmWords.cashOut)
-        .filter(([state]) => counts[state] || this.states.includes(state))
-        .map(([state, look]) => ({
-          ...look,
-          state,
-          on: this.states.includes(state),
-          label: `${satmText.t(`cashOut.${state}`)} ${satmFormat.number(counts[state] ?? 0)}`
-        }))
-    },
     filtered() {
-      return this.states.length > 0 || !!this.search
+      return this.chips.length > 0
     },
     empty() {
       const {t} = satmText
@@ -118,61 +171,44 @@ satmComponent('satm-cash-outs', {
     }
   },
   watch: {
-    version() {
-      this.load()
+    'asked.search': {
+      immediate: true,
+      handler(search) {
+        this.typed = search ?? ''
+      }
     },
-    search() {
-      this.pagination.page = 1
-      this.load()
+    typed(text) {
+      const search = (text ?? '').trim()
+      if (search !== (this.asked.search ?? '')) this.narrow({search})
     },
-    states() {
-      this.pagination.page = 1
-      this.load()
-    }
+    version: 'loadFacets'
   },
   created() {
-    this.load()
+    satmQuery.refresh()
+    this.loadFacets()
   },
   methods: {
-    /** @param {{pagination: any}} [request] what the table wants to show next */
-    async load(request) {
-      const wanted = request?.pagination ?? this.pagination
-      const turn = ++this.asked
-      this.loading = true
+    async loadFacets() {
       try {
-        const page = await satmApi.get('transactions', {
-          limit: wanted.rowsPerPage,
-          offset: (wanted.page - 1) * wanted.rowsPerPage,
-          sortby: wanted.sortBy,
-          direction: wanted.sortBy
-            ? wanted.descending
-              ? 'desc'
-              : 'asc'
-            : null,
-          'status[in]': this.states.join(','),
-          search: this.search
-        })
-        if (turn !== this.asked) return
-        this.rows = page.data
-        this.pagination = {...wanted, rowsNumber: page.total}
-        this.problem = null
-      } catch (error) {
-        if (turn !== this.asked) return
-        this.problem = satmApi.problem(error)
+        this.facets = await satmApi.get('facets')
+      } catch {
+        // The table says what is wrong; the menus are empty meanwhile.
       }
-      this.loading = false
     },
-    toggle(state) {
-      this.states = this.states.includes(state)
-        ? this.states.filter(one => one !== state)
-        : [...this.states, state]
+    narrow(changes) {
+      const sort = changes.sort === SATM_SORT_FIRST ? {sort: ''} : {}
+      satmQuery.set({...changes, ...sort, page: ''})
+    },
+    remove(name) {
+      const [field, state] = name.split(':')
+      if (field === 'status') {
+        const states = this.asked.status.split(',').filter(one => one !== state)
+        this.narrow({status: states.join(',')})
+      } else if (field === 'days') this.narrow({from: '', to: ''})
+      else this.narrow({[field]: ''})
     },
     clear() {
-      this.states = []
-      this.search = ''
-    },
-    pageLabel(first, last, all) {
-      return satmText.t('pageOf', {first, last, all})
+      this.narrow(Object.fromEntries(SATM_ASKED.map(name => [name, ''])))
     },
     machine(row) {
       return row.machine_name || satmFormat.short(row.device_id)

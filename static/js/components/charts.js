@@ -19,14 +19,17 @@ satmComponent('satm-charts', {
     },
     span() {
       const {first, last} = /** @type {Charts} */ (this.charts)
-      return {first: satmFormat.day(first), last: satmFormat.day(last)}
+      return {
+        first: satmFormat.shortDay(first),
+        last: satmFormat.shortDay(last)
+      }
     },
     /** @returns {Picture | null} */
     paid() {
       if (!this.charts) return null
       const {t} = satmText
       const {days} = /** @type {Charts} */ (this.charts)
-      const {sats, number, day} = satmFormat
+      const {sats, number, shortDay: day} = satmFormat
       const distributed = t('tile.distributed.short')
       return {
         type: 'bar',
@@ -85,7 +88,7 @@ satmComponent('satm-charts', {
     price() {
       if (!this.charts) return null
       const {t} = satmText
-      const {day, fiat, sats} = satmFormat
+      const {shortDay: day, fiat, sats} = satmFormat
       const days = this.prices?.days ?? []
       const label = t('chart.price.label', {currency: this.priced})
       return {

@@ -11,7 +11,8 @@ satmComponent('satm-chip', {
       return satmWords[this.kind][this.state] ?? {icon: 'help_outline'}
     },
     word() {
-      return satmText.told(`${this.kind}.${this.state}`, this.state)
+      const kind = this.kind === 'deposit' ? 'deposit.state' : this.kind
+      return satmText.told(`${kind}.${this.state}`, this.state)
     }
   }
 })

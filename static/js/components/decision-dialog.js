@@ -9,7 +9,7 @@ satmComponent('satm-decision-dialog', {
   },
   emits: ['update:model-value', 'done'],
   data() {
-    return {effective: '', busy: false, problem: null}
+    return {effective: '', remaining: '', busy: false, problem: null}
   },
   computed: {
     confirming() {
@@ -31,9 +31,19 @@ satmComponent('satm-decision-dialog', {
     }
   },
   methods: {
-    reset() {
+    async reset() {
       this.effective = ''
+      this.remaining = ''
       this.problem = null
+      const {client_id, currency} = this.deposit
+      try {
+        const client = await satmApi.get(`clients/${client_id}`)
+        const now = client.balances.find(one => one.currency === currency)
+        const amount = now?.remaining_balance
+        this.remaining = amount ? satmFormat.fiat(amount, currency) : ''
+      } catch {
+        // What is left now is only said beside the question.
+      }
     },
     async act() {
       this.busy = true

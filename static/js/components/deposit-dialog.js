@@ -7,10 +7,10 @@ satmComponent('satm-deposit-dialog', {
   },
   emits: ['update:model-value', 'saved'],
   data() {
-    return {form: {}, clients: [], shown: [], busy: false, problem: null}
+    return {form: {}, busy: false, problem: null}
   },
   methods: {
-    async reset() {
+    reset() {
       this.problem = null
       this.form = {
         client_id: null,
@@ -18,20 +18,6 @@ satmComponent('satm-deposit-dialog', {
         currency: this.currency,
         notes: ''
       }
-      const names = await satmClientNames()
-      this.clients = Object.entries(names).map(([value, name]) => ({
-        value,
-        label: name || satmFormat.short(value)
-      }))
-      this.shown = this.clients
-    },
-    filter(text, update) {
-      update(() => {
-        const wanted = text.toLowerCase()
-        this.shown = this.clients.filter(client =>
-          client.label.toLowerCase().includes(wanted)
-        )
-      })
     },
     /** @param {string} name */
     field(name) {

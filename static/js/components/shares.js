@@ -47,6 +47,9 @@ satmComponent('satm-shares', {
     name(share) {
       return share.username || satmFormat.short(share.client_id)
     },
+    openClient(share) {
+      satmQuery.set({client_page: share.client_id})
+    },
     ask(share) {
       this.asked = share
       this.asking = true

@@ -26,10 +26,17 @@ satmComponent('satm-split', {
         {label: t('part.operator'), value: sats(row.operator_remainder_sats)}
       ].filter(Boolean)
     },
+    /** The rule with this cash-out's own numbers. */
     formula() {
-      const {split_rule, effective_commission, rate} = this.cashOut
-      return satmText.t(`rule.${split_rule}.formula`, {
-        rate: rate ?? satmFormat.percent(effective_commission)
+      const row = this.cashOut
+      const {number, fiat, percent} = satmFormat
+      return satmText.t(`rule.${row.split_rule}.equation`, {
+        rule: satmText.t(`rule.${row.split_rule}`),
+        rate: row.rate ?? percent(row.effective_commission),
+        total: number(row.total_sats),
+        base: satmFormat.sats(row.base_sats),
+        fiat: fiat(row.fiat, row.fiat_code),
+        price: fiat(row.raw_ticker_price, row.fiat_code)
       })
     },
     parts() {
