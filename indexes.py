@@ -25,12 +25,41 @@ INDEXES = (
 
 # The moment a cash-out is listed with, never NULL; queries must spell it the same way (books.py).
 _MOMENT = "COALESCE(confirmed_at_us, created_us, observed_us)"
+# What cash-outs are filtered and sorted by: with it in the index the wide rows are not read.
+_SEEN_STATE = "status, total_sats, fiat_minor"
 PAGE_INDEXES = (
-    ("idx_satm_cash_out_moment", "lamassu_transactions", f"{_MOMENT}, id"),
-    ("idx_satm_cash_out_state_moment", "lamassu_transactions", f"status, {_MOMENT}, id"),
-    ("idx_satm_cash_out_machine", "lamassu_transactions", f"device_id, {_MOMENT}, id"),
-    ("idx_satm_cash_out_coin", "lamassu_transactions", f"crypto_code, {_MOMENT}, id"),
-    ("idx_satm_cash_out_currency", "lamassu_transactions", f"fiat_code, {_MOMENT}, id"),
+    (
+        "idx_satm_cash_out_moment",
+        "lamassu_transactions",
+        f"{_MOMENT}, id, device_id, crypto_code, fiat_code, {_SEEN_STATE}",
+    ),
+    (
+        "idx_satm_cash_out_state_moment",
+        "lamassu_transactions",
+        f"status, {_MOMENT}, id, device_id, crypto_code, fiat_code, total_sats, fiat_minor",
+    ),
+    (
+        "idx_satm_cash_out_machine",
+        "lamassu_transactions",
+        f"device_id, {_MOMENT}, id, crypto_code, fiat_code, {_SEEN_STATE}",
+    ),
+    (
+        "idx_satm_cash_out_coin",
+        "lamassu_transactions",
+        f"crypto_code, {_MOMENT}, id, device_id, fiat_code, {_SEEN_STATE}",
+    ),
+    (
+        "idx_satm_cash_out_currency",
+        "lamassu_transactions",
+        f"fiat_code, {_MOMENT}, id, device_id, crypto_code, {_SEEN_STATE}",
+    ),
     ("idx_satm_cash_out_owed", "lamassu_transactions", "failed_sats"),
+    ("idx_satm_cash_out_ids", "lamassu_transactions", "lamassu_transaction_id, id"),
+    ("idx_satm_cash_out_machine_name", "lamassu_transactions", "machine_name, id"),
     ("idx_satm_share_period", "dca_payments", "status, cash_out_us, client_id, amount_sats"),
+    (
+        "idx_satm_share_sums",
+        "dca_payments",
+        "client_id, currency, status, cash_out_us, amount_sats, fiat_minor",
+    ),
 )

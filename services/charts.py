@@ -17,7 +17,6 @@ DAYS_MAX = 92  # a quarter; more bars than that nobody reads
 CLIENTS_SHOWN = 10
 PART_DIGITS = 4  # of a fraction shown as percent
 CLIENTS_MAX = 100_000  # far more than one machine's cash can serve
-GROUPS_MAX = 5_000  # days by currencies
 
 
 async def read_charts(days: int) -> dict[str, Any]:
@@ -44,31 +43,24 @@ async def read_charts(days: int) -> dict[str, Any]:
 
 
 async def _per_day(conn: BooksConnection, span: list[tuple[date, int, int]]) -> list[Row]:
-    """Sums per day and currency; each day is a range of the index.
+    """Sums per day and currency, oldest first; each day is a range of the index.
 
     A day's shares cost `drawn_minor` in all, whether they arrived or are owed yet.
     """
-    values: dict[str, Any] = {"most": GROUPS_MAX}
-    rows = []
+    values: dict[str, Any] = {}
+    parts = []
     for number, (_, start_us, end_us) in enumerate(span):
-        values |= {f"n{number}": number, f"from{number}": start_us, f"to{number}": end_us}
-        rows.append(
-            f"(CAST(:n{number} AS BIGINT), CAST(:from{number} AS BIGINT),"
-            f" CAST(:to{number} AS BIGINT))"
+        values |= {f"from{number}": start_us, f"to{number}": end_us}
+        parts.append(
+            f"SELECT {number} AS n, t.fiat_code, COUNT(*) AS cash_outs,"
+            " COALESCE(SUM(t.confirmed_sats), 0) AS distributed,"
+            " COALESCE(SUM(t.commission_sats), 0) AS commission,"
+            " COALESCE(SUM(t.drawn_minor), 0) AS drawn,"
+            " COALESCE(SUM(CASE WHEN t.drawn_minor > 0 THEN t.confirmed_sats + t.failed_sats END),"
+            " 0) AS bought FROM satoshimachine.lamassu_transactions t WHERE t.status = 'completed'"
+            f" AND {MOMENT} >= :from{number} AND {MOMENT} < :to{number} GROUP BY t.fiat_code"
         )
-    return await crud.fetch_rows(
-        f"WITH days(n, from_us, to_us) AS (VALUES {', '.join(rows)})"
-        " SELECT days.n, t.fiat_code, COUNT(*) AS cash_outs,"
-        " COALESCE(SUM(t.confirmed_sats), 0) AS distributed,"
-        " COALESCE(SUM(t.commission_sats), 0) AS commission,"
-        " COALESCE(SUM(t.drawn_minor), 0) AS drawn,"
-        " COALESCE(SUM(CASE WHEN t.drawn_minor > 0 THEN t.confirmed_sats + t.failed_sats END), 0)"
-        " AS bought FROM days JOIN satoshimachine.lamassu_transactions t"
-        f" ON t.status = 'completed' AND {MOMENT} >= days.from_us AND {MOMENT} < days.to_us"
-        " GROUP BY days.n, t.fiat_code ORDER BY days.n LIMIT :most",
-        values,
-        conn,
-    )
+    return await crud.fetch_rows(" UNION ALL ".join(parts), values, conn)
 
 
 def _days(span: list[tuple[date, int, int]], groups: list[Row]) -> list[dict[str, Any]]:
@@ -88,7 +80,7 @@ def _days(span: list[tuple[date, int, int]], groups: list[Row]) -> list[dict[str
 def _prices(span: list[tuple[date, int, int]], groups: list[Row]) -> dict[str, dict[str, Any]]:
     """Per currency, what clients paid for a bitcoin on each day they bought any."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for group in groups:
+    for group in sorted(groups, key=lambda one: int(one["n"])):
         currency, sats, minor = str(group["fiat_code"]), int(group["bought"]), int(group["drawn"])
         if currency in CURRENCY_EXPONENT and sats > 0 and minor > 0:
             found[currency].append(
