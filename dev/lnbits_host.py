@@ -35,13 +35,17 @@ class LnbitsDidNotStart(Exception):
 
 
 class LnbitsHost:
-    """Start with `await start()`, end with `await stop()`; `url` is valid after the start."""
+    """Start with `await start()`, end with `await stop()`; `url` is valid after the start.
 
-    def __init__(self, folder: Path, auth_secret: str):
+    `prefers`: the port where nobody else is, 0 for any: tests of several checkouts run at once.
+    """
+
+    def __init__(self, folder: Path, auth_secret: str, *, prefers: int = PREFERRED_PORT):
         self.folder = folder
         self.log = folder / "lnbits.log"
         self.port = 0
         self._auth_secret = auth_secret
+        self._prefers = prefers
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -58,7 +62,7 @@ class LnbitsHost:
         link.symlink_to(_CHECKOUT, target_is_directory=True)
         with (self.folder / "lnbits.lock").open("a+") as lock:
             await _end_leftover(lock)
-            self.port = _port_or_another(self.port or PREFERRED_PORT)
+            self.port = _port_or_another(self.port or self._prefers)
             with self.log.open("wb") as log:
                 self._process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-m", "uvicorn", "lnbits.__main__:app"),

@@ -38,7 +38,7 @@ async def freshly_installed(folder: Path) -> AsyncIterator[Fresh]:
     from satmachineadmin.dev.lnbits_api import LnbitsApi
     from satmachineadmin.dev.lnbits_host import LnbitsHost
 
-    host = LnbitsHost(folder / "lnbits", "only-for-tests-0123456789-0123456789")
+    host = LnbitsHost(folder / "lnbits", "only-for-tests-0123456789-0123456789", prefers=0)
     async with EmbeddedLamassu(folder / "lamassu") as lamassu:
         try:
             await host.start()

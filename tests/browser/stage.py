@@ -72,7 +72,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
     from satmachineadmin.dev.lnbits_api import LnbitsApi
     from satmachineadmin.dev.lnbits_host import LnbitsHost
 
-    host = LnbitsHost(folder / "lnbits", "only-for-tests-0123456789-0123456789")
+    host = LnbitsHost(folder / "lnbits", "only-for-tests-0123456789-0123456789", prefers=0)
     async with EmbeddedLamassu(folder / "lamassu") as lamassu:
         try:
             await host.start()

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from browser.axe import findings, require_axe
 from browser.fresh import SALES, Fresh, freshly_installed
-from browser.stage import CLIENT, DESKTOP, OPERATOR, PAGE, PASSWORD, Visitor
+from browser.stage import CLIENT, DESKTOP, OPERATOR, PAGE, PASSWORD, PHONE, Visitor
 from playwright.async_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.sqlite_only  # the stage's LNbits always is
 
-STEPS = 9
+STEPS = ("ssh", "database", "wallets", "split", "terms", "start", "clients", "readiness", "arm")
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,39 @@ async def the_database(page: Page, fresh: Fresh, visitor: Visitor, pictures: Pat
     await database.get_by_test_id("setup-continue").click()
 
 
+async def test_every_step_on_a_phone(chromium: Browser, fresh: Fresh, screenshots: Path) -> None:
+    """Nothing is set up yet: each step opens, explains itself and fits, in Spanish and dark."""
+    require_axe()
+    async with visiting(chromium, fresh, OPERATOR, size=PHONE, dark=True, language="es") as visitor:
+        page = visitor.page
+        await page.goto(PAGE)
+        await expect(body(page, "ssh")).to_contain_text("Sus máquinas informan sus ventas")
+        await visitor.picture(screenshots / "setup-phone.png")
+        for step in STEPS:
+            if await body(page, step).count() == 0:
+                await page.get_by_test_id(f"setup-say-{step}").click()
+            await expect(body(page, step)).to_be_visible()
+            await visitor.fits()
+            await visitor.picture(screenshots / f"setup-phone-{step}.png")
+        assert not await findings(page)
+        await visitor.resize(360, PHONE[1])
+        await visitor.fits()
+
+
+async def test_another_user_is_refused(chromium: Browser, fresh: Fresh, screenshots: Path) -> None:
+    async with visiting(chromium, fresh, CLIENT) as visitor:
+        enabled = await visitor.context.request.put("/api/v1/extension/satmachineadmin/enable")
+        assert enabled.ok
+        answer = await visitor.page.goto(PAGE)
+        assert answer is not None
+        assert answer.status == 403
+        await expect(visitor.page.get_by_text("User not authorized")).to_be_visible()
+        refused = await visitor.context.request.get("/satmachineadmin/api/v1/dca/setup")
+        assert refused.status == 403
+        await visitor.picture(screenshots / "setup-refused.png")
+        visitor.errors.clear()  # LNbits' own page tells the refusal to the console
+
+
 async def add_client(page: Page, fresh: Fresh) -> None:
     await page.get_by_test_id("client-username").fill(CLIENT)
     await page.get_by_test_id("client-user_id").fill(fresh.client_id)
@@ -131,7 +165,7 @@ async def test_from_nothing_to_a_paid_client(
     async with visiting(chromium, fresh, OPERATOR) as visitor:
         page = visitor.page
         await page.goto(PAGE)
-        await expect(page.get_by_test_id("setup")).to_contain_text(f"of {STEPS} done")
+        await expect(page.get_by_test_id("setup")).to_contain_text(f"of {len(STEPS)} done")
         await expect(page.get_by_test_id("cash-outs")).to_have_count(0)
         await visitor.picture(screenshots / "setup-first.png")
         await the_way_to_the_server(page, fresh)
@@ -195,6 +229,8 @@ async def test_from_nothing_to_a_paid_client(
         assert paid > 0
         button = arm.get_by_test_id("setup-save")
         await expect(button).to_have_text(f"Arm and pay {paid:,} sats")
+        assert not await findings(page)
+        await arm.get_by_test_id("sums").scroll_into_view_if_needed()
         await visitor.picture(screenshots / "setup-arm.png")
         assert (await fresh.api.dca("GET", "config"))["polling_enabled"] is False
         await button.click()
