@@ -27,9 +27,8 @@ demo: $(VENV)
 
 test:
 	@$(MAKE) --no-print-directory check
-	@$(MAKE) --no-print-directory unit
-	@printf '\n==> Everything else, on SQLite and on PostgreSQL side by side: some minutes\n'
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target postgres sqlite once
+	@printf '\n==> All tests, on SQLite and on PostgreSQL side by side: some minutes\n'
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target postgres sqlite unit once
 
 # Databases of tests need no disk, and waiting for one is half of their time: they lie in memory
 # where a machine has 2 GB of it to spare.
@@ -48,7 +47,7 @@ unit: $(VENV)
 	@printf '\n==> Unit tests\n'
 	$(call pytest,sqlite,tests/unit tests/test_tidy.py)
 
-# Tests that know one database only, or none: they run when the shorter of the two runs has ended.
+# Tests that know one database only, or none: they run when the unit tests have ended.
 ONCE_ONLY := tests/contract tests/browser tests/crash
 BOTH := $(foreach part,tests/unit tests/test_tidy.py $(ONCE_ONLY),--ignore=$(part))
 

@@ -25,34 +25,25 @@ INDEXES = (
 
 # The moment a cash-out is listed with, never NULL; queries must spell it the same way (books.py).
 _MOMENT = "COALESCE(confirmed_at_us, created_us, observed_us)"
-# What cash-outs are filtered and sorted by: with it in the index the wide rows are not read.
-_SEEN_STATE = "status, total_sats, fiat_minor"
+# What cash-outs are filtered and sorted by: with it in the index the wide rows are not read. The
+# moment's own columns are in it because PostgreSQL takes an expression from no index alone.
+_SHOWN = (
+    *("status", "device_id", "crypto_code", "fiat_code", "total_sats", "fiat_minor"),
+    *("confirmed_at_us", "created_us", "observed_us"),
+)
+
+
+def _by(*first: str) -> str:
+    """The columns of an index that begins with these and has the others, too."""
+    return ", ".join([*first, _MOMENT, "id", *(name for name in _SHOWN if name not in first)])
+
+
 PAGE_INDEXES = (
-    (
-        "idx_satm_cash_out_moment",
-        "lamassu_transactions",
-        f"{_MOMENT}, id, device_id, crypto_code, fiat_code, {_SEEN_STATE}",
-    ),
-    (
-        "idx_satm_cash_out_state_moment",
-        "lamassu_transactions",
-        f"status, {_MOMENT}, id, device_id, crypto_code, fiat_code, total_sats, fiat_minor",
-    ),
-    (
-        "idx_satm_cash_out_machine",
-        "lamassu_transactions",
-        f"device_id, {_MOMENT}, id, crypto_code, fiat_code, {_SEEN_STATE}",
-    ),
-    (
-        "idx_satm_cash_out_coin",
-        "lamassu_transactions",
-        f"crypto_code, {_MOMENT}, id, device_id, fiat_code, {_SEEN_STATE}",
-    ),
-    (
-        "idx_satm_cash_out_currency",
-        "lamassu_transactions",
-        f"fiat_code, {_MOMENT}, id, device_id, crypto_code, {_SEEN_STATE}",
-    ),
+    ("idx_satm_cash_out_moment", "lamassu_transactions", _by()),
+    ("idx_satm_cash_out_state_moment", "lamassu_transactions", _by("status")),
+    ("idx_satm_cash_out_machine", "lamassu_transactions", _by("device_id")),
+    ("idx_satm_cash_out_coin", "lamassu_transactions", _by("crypto_code")),
+    ("idx_satm_cash_out_currency", "lamassu_transactions", _by("fiat_code")),
     ("idx_satm_cash_out_owed", "lamassu_transactions", "failed_sats"),
     ("idx_satm_cash_out_ids", "lamassu_transactions", "lamassu_transaction_id, id"),
     ("idx_satm_cash_out_machine_name", "lamassu_transactions", "machine_name, id"),

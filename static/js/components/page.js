@@ -88,7 +88,10 @@ satmComponent('satm-page', {
     /** Lists are fetched again when a poll ended or a count moved. */
     notice() {
       const {last_poll, cash_outs, failed_sats, pending_deposits} = this.status
+      const {state, alerts} = this.status
       const now = JSON.stringify([
+        state,
+        alerts.length,
         last_poll?.id,
         last_poll?.finished_at,
         cash_outs,
