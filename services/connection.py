@@ -34,6 +34,7 @@ SOURCE_FIELDS = ("host", "port", "database_name", "use_ssh_tunnel", "ssh_host", 
 TESTED_FIELDS = (*SOURCE_FIELDS, "username", "ssh_username", *SECRETS)
 APART = {"polling_enabled", "ssh_host_key", *SECRETS}  # not simply taken over as given
 META_SECRETS = "secrets_set_us"
+META_ARMED = "setup_armed"  # automatic work was begun once; what stops it later is the switch
 START_BEFORE_SAVE_US = 24 * 3_600 * US_PER_S  # SAT-67
 
 
@@ -71,6 +72,8 @@ async def save_config(
             start = {"start_at_us": now_us - START_BEFORE_SAVE_US}
             await crud.save_settings(start, now_us, conn)
         await _remember_secrets(conn, data, now_us)
+        if config.polling_enabled:
+            await crud.add_meta(META_ARMED, {"at_us": now_us}, conn)
         detail = _changes(before, config)
         await record(conn, "config_saved", config.id, detail, actor=actor, now_us=now_us)
         return config
@@ -222,6 +225,7 @@ async def set_polling(enabled: bool, actor: str) -> None:
         config = await _configured(conn)
         if enabled:
             require_database(config)
+            await crud.add_meta(META_ARMED, {"at_us": now_us}, conn)
         await crud.set_polling_enabled(enabled, now_us, conn)
         detail = {"enabled": enabled}
         await record(conn, "polling_switched", config.id, detail, actor=actor, now_us=now_us)

@@ -21,12 +21,12 @@ from ..domain.money import CURRENCY_EXPONENT, decimal_text
 from ..errors import DependencyMissing, StateConflict
 from ..models import OperatorSettings, StartPoint, StoredConfig, UpdateSettings
 from . import readiness
+from .connection import META_ARMED
 from .gates import GATES
 from .observe import look_at_everything_again
 from .operator_settings import update_settings
 from .source import require_database
 
-META_ARMED = "setup_armed"
 META_START = "setup_start"
 FUNDING = frozenset({"funding_btc", "funding_ln"})
 TERMS = frozenset({"currency", "time_zone", "max_daily_limit", "poll_interval_s"})
