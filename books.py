@@ -9,8 +9,9 @@ from lnbits.db import FilterModel
 
 from .crud import fetch_row, fetch_rows
 from .database import Row
+from .domain.states import CashOutState
 from .errors import NotFound
-from .listing import PAGE_MAX, Listing
+from .listing import COUNT_MAX, PAGE_MAX, Listing
 from .listing import page as page
 
 # The moment a cash-out is shown with. Never NULL, so that order and date range mean the same.
@@ -20,7 +21,7 @@ MOMENT = "COALESCE(t.confirmed_at_us, t.created_us, t.observed_us)"
 class CashOutFilters(FilterModel):
     """What cash-outs can be filtered, searched and sorted by."""
 
-    __search_fields__: list[str] = ["lamassu_transaction_id", "id"]
+    __search_fields__: list[str] = ["lamassu_transaction_id", "machine_name", "device_id"]
     __sort_fields__: list[str] | None = [
         "confirmed_at_us",
         "processed_us",
@@ -117,15 +118,31 @@ class PollFilters(FilterModel):
     started_us: int
 
 
+_TRANSACTIONS = "satoshimachine.lamassu_transactions"
+
+
+def _found(column: str) -> str:
+    """The values of a column that a search finds. They are few: its index is stepped through."""
+    least = f"SELECT MIN({column}) FROM {_TRANSACTIONS}"
+    return (
+        f"WITH RECURSIVE found(value) AS ({least} UNION ALL"
+        f" SELECT ({least} WHERE {column} > found.value) FROM found WHERE found.value IS NOT NULL)"
+        " SELECT value FROM found WHERE lower(value) LIKE :search ESCAPE '!'"
+    )
+
+
 CASH_OUTS = Listing(
     "lamassu_transactions",
     MOMENT,
     CashOutFilters,
     sorts={"confirmed_at_us": MOMENT},
     search=(
-        "t.id IN (SELECT id FROM satoshimachine.lamassu_transactions WHERE"
-        " lower(lamassu_transaction_id || ' ' || id) LIKE :search ESCAPE '!' UNION ALL"
-        " SELECT cash_out_id FROM satoshimachine.settlement_legs WHERE payment_hash = :exact)"
+        f"t.id IN (SELECT id FROM {_TRANSACTIONS} WHERE lamassu_transaction_id LIKE :search"
+        " ESCAPE '!' OR lower(id) LIKE :search ESCAPE '!' UNION ALL"
+        f" SELECT id FROM {_TRANSACTIONS} WHERE machine_name IN ({_found('machine_name')})"
+        f" UNION ALL SELECT id FROM {_TRANSACTIONS} WHERE device_id IN ({_found('device_id')})"
+        " UNION ALL SELECT cash_out_id FROM satoshimachine.settlement_legs"
+        " WHERE payment_hash = :exact)"
     ),
 )
 SHARES = Listing("dca_payments", "COALESCE(t.cash_out_us, 0)", ShareFilters)
@@ -278,11 +295,15 @@ async def newest_price(currency: str) -> Fraction | None:
 
 
 async def counts_by_status() -> dict[str, int]:
-    """How many cash-outs are in each state."""
+    """How many cash-outs are in each state, those that have any; counted up to COUNT_MAX."""
     rows = await fetch_rows(
-        "SELECT status, COUNT(*) AS n FROM satoshimachine.lamassu_transactions GROUP BY status"
+        " UNION ALL ".join(
+            f"SELECT '{state.value}' AS status, COUNT(*) AS n FROM (SELECT 1 FROM {_TRANSACTIONS}"
+            f" WHERE status = '{state.value}' LIMIT {COUNT_MAX}) {state.value}"
+            for state in CashOutState
+        )
     )
-    return {str(row["status"]): int(row["n"]) for row in rows}
+    return {str(row["status"]): int(row["n"]) for row in rows if row["n"]}
 
 
 async def failed_shares() -> tuple[int, int]:

@@ -7,11 +7,14 @@ Nothing is inserted into a fresh database: LNbits' own SQLite-to-PostgreSQL conv
 into tables that must be empty, and knows no generated column, SERIAL or partial index.
 """
 
+from collections.abc import Iterable
+
 from lnbits.db import POSTGRES, SQLITE, Connection
 
+from .indexes import INDEXES, PAGE_INDEXES
 from .legacy import copy_old_rows, set_old_tables_aside
 
-SCHEMA_VERSION = 14  # the number of the last migration below; readiness compares it
+SCHEMA_VERSION = 15  # the number of the last migration below; readiness compares it
 
 APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
 
@@ -35,12 +38,7 @@ async def m012_operations(db: Connection) -> None:
 
 async def m013_indexes_and_triggers(db: Connection) -> None:
     """Every list and every tick query has an index; append-only tables refuse changes."""
-    for name, table, columns in INDEXES:
-        if db.type == SQLITE:
-            on = f"satoshimachine.{name} ON {table}"
-        else:
-            on = f"{name} ON satoshimachine.{table}"
-        await db.execute(f"CREATE INDEX IF NOT EXISTS {on} ({columns})")
+    await _create_indexes(db, INDEXES)
     if db.type == POSTGRES:
         await db.execute(REFUSE_FUNCTION)
     for table in APPEND_ONLY:
@@ -62,6 +60,20 @@ async def m013_indexes_and_triggers(db: Connection) -> None:
 async def m014_take_over_old_rows(db: Connection) -> None:
     """Copy what an earlier extension left into the new tables, every old row kept as JSON too."""
     await copy_old_rows(db)
+
+
+async def m015_indexes_of_the_page(db: Connection) -> None:
+    """Lists, filters and sums of the page over 100,000 cash-outs without reading them all."""
+    await _create_indexes(db, PAGE_INDEXES)
+
+
+async def _create_indexes(db: Connection, indexes: Iterable[tuple[str, str, str]]) -> None:
+    for name, table, columns in indexes:
+        if db.type == SQLITE:
+            on = f"satoshimachine.{name} ON {table}"
+        else:
+            on = f"{name} ON satoshimachine.{table}"
+        await db.execute(f"CREATE INDEX IF NOT EXISTS {on} ({columns})")
 
 
 REFUSE_FUNCTION = """
@@ -359,27 +371,4 @@ OPERATIONS = (
         PRIMARY KEY (table_name, row_id)
     )
     """,
-)
-
-INDEXES = (
-    ("idx_satm_cash_out_status", "lamassu_transactions", "status, confirmed_at_us, id"),
-    ("idx_satm_cash_out_confirmed", "lamassu_transactions", "confirmed_at_us, id"),
-    ("idx_satm_cash_out_created", "lamassu_transactions", "created_us"),
-    ("idx_satm_cash_out_announced", "lamassu_transactions", "announced_us, status"),
-    ("idx_satm_cash_out_commission", "lamassu_transactions", "commission_status"),
-    ("idx_satm_share_cash_out", "dca_payments", "cash_out_id, status"),
-    ("idx_satm_share_lamassu", "dca_payments", "lamassu_transaction_id"),
-    ("idx_satm_share_client", "dca_payments", "client_id, cash_out_us"),
-    ("idx_satm_share_status", "dca_payments", "status, updated_us"),
-    ("idx_satm_share_day", "dca_payments", "currency, cash_out_us"),
-    ("idx_satm_deposit_client", "dca_deposits", "client_id, created_at"),
-    ("idx_satm_deposit_effective", "dca_deposits", "currency, effective_us"),
-    ("idx_satm_deposit_status", "dca_deposits", "status, created_at"),
-    ("idx_satm_client_user", "dca_clients", "user_id"),
-    ("idx_satm_leg_cash_out", "settlement_legs", "cash_out_id"),
-    ("idx_satm_entry_account", "ledger_entries", "account, unit, seq"),
-    ("idx_satm_entry_cash_out", "ledger_entries", "cash_out_id"),
-    ("idx_satm_poll_started", "polls", "started_us"),
-    ("idx_satm_alert_open", "alerts", "resolved_us, last_us"),
-    ("idx_satm_audit_subject", "audit_log", "subject, seq"),
 )

@@ -40,6 +40,7 @@ from .errors import (
 from .services import retry, settle
 from .services.alerts import alert_now, resolve_now
 from .services.announce import announce_leg, announce_settled
+from .services.doorbell import doorbell
 from .services.gates import halt
 from .services.observe import Observed, full_comparison_due, observe
 from .services.readiness import require_ready
@@ -319,6 +320,7 @@ async def _finish(poll_id: str, report: Report, error: SatMachineError | None) -
         "hint": error.hint if error else None,
     }
     await crud.finish_poll(poll_id, facts)
+    doorbell.ring()
     if error is None:
         await resolve_now("poll", "host_key")
         logger.info(f"event=poll_ok settled={report.settled} new={report.observed.new_rows}")

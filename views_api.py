@@ -5,7 +5,17 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 from lnbits.decorators import check_super_user
 
-from .api import cash_outs, clients, connection, deposits, exports, overview, people, wallets
+from .api import (
+    cash_outs,
+    clients,
+    connection,
+    deposits,
+    exports,
+    overview,
+    people,
+    summary,
+    wallets,
+)
 from .services.readiness import require_schema
 
 PREFIX = "/api/v1/dca"
@@ -13,7 +23,17 @@ PREFIX = "/api/v1/dca"
 _superuser_router = APIRouter(
     prefix=PREFIX, dependencies=[Depends(check_super_user), Depends(require_schema)]
 )
-for _routes in (overview, connection, clients, deposits, cash_outs, people, wallets, exports):
+for _routes in (
+    overview,
+    summary,
+    connection,
+    clients,
+    deposits,
+    cash_outs,
+    people,
+    wallets,
+    exports,
+):
     _superuser_router.include_router(_routes.router)
 
 api_router = APIRouter()

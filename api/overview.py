@@ -11,6 +11,7 @@ from .. import books
 from ..models import Page, ReasonRequest
 from ..services import gates, overview, readiness
 from ..services.alerts import open_alerts
+from ..services.doorbell import doorbell
 from ..transaction_processor import progress
 from . import answers
 from .routing import Actor, AnsweringRoute, changes, page_filters
@@ -24,6 +25,7 @@ async def get_status() -> dict[str, Any]:
     found = await overview.read_overview(running=progress.phase != "idle")
     return {
         **found,
+        "doorbell": doorbell.item_id,
         "last_poll": answers.poll(found["last_poll"]),
         "progress": vars(progress),
         "readiness": [line.dict() for line in readiness.last_lines()],

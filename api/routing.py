@@ -28,6 +28,7 @@ from ..domain.money import INT64_MAX
 from ..errors import ApiTokenRefused, BadInput, Disposition, SatMachineError
 from ..services import idempotency
 from ..services.busy import busy_error
+from ..services.doorbell import doorbell
 
 PAGING = ("limit", "offset", "sortby", "direction")
 ALWAYS_KNOWN = ("search", "usr", "api-key")  # the last two are LNbits' own, for every route
@@ -43,7 +44,10 @@ class AnsweringRoute(APIRoute):
 
         async def answering(request: Request) -> Response:
             try:
-                return await handler(request)
+                answer = await handler(request)
+                if any(dependency is changes for dependency in self.dependencies):
+                    doorbell.ring()  # other windows of the operator show it, too
+                return answer
             except SatMachineError as exc:
                 if exc.disposition is Disposition.HALT:
                     logger.critical(f"event=invariant_broken code={exc.code} {exc.message}")

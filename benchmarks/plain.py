@@ -55,6 +55,17 @@ class Plain:
         where = " AND ".join(f"{k} = {m}" for k, m in zip(keys, marks[len(changed) :], strict=True))
         await self.many(f"UPDATE {table} SET {changes} WHERE {where}", rows)
 
+    async def bulk(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Very many rows of one of our tables."""
+        raise NotImplementedError
+
+    async def fast(self) -> None:
+        """What is built now may be lost by a crash."""
+
+    async def settle_down(self) -> None:
+        """Let the database learn what was put into it, as it does by itself in time."""
+        raise NotImplementedError
+
     async def unguard(self) -> None:
         """Let append-only tables be changed, to put a settlement back into the pen."""
         raise NotImplementedError
@@ -80,6 +91,16 @@ class PlainSqlite(Plain):
 
     async def begin(self) -> None:
         await self.run("BEGIN IMMEDIATE")
+
+    async def bulk(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        await self.insert(f"satoshimachine.{table}", columns, rows)
+
+    async def fast(self) -> None:
+        await self.run("PRAGMA satoshimachine.synchronous = OFF")
+        await self.run("PRAGMA satoshimachine.cache_size = -400000")
+
+    async def settle_down(self) -> None:
+        pass  # LNbits' SQLite is never analysed
 
     async def unguard(self) -> None:
         _, found = await self.select(
@@ -113,6 +134,14 @@ class PlainPostgres(Plain):
 
     async def many(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
         await self._connection.executemany(query, rows)
+
+    async def bulk(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        await self._connection.copy_records_to_table(
+            table, schema_name="satoshimachine", columns=columns, records=rows
+        )
+
+    async def settle_down(self) -> None:
+        await self.run("VACUUM ANALYZE")
 
     async def unguard(self) -> None:
         await self.run("SET session_replication_role = replica")

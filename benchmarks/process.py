@@ -27,13 +27,14 @@ import time  # noqa: E402
 from collections.abc import Awaitable, Callable  # noqa: E402
 from typing import Any  # noqa: E402
 
-from . import distribute, empty_poll, history, profiling  # noqa: E402
+from . import distribute, empty_poll, history, lists, profiling  # noqa: E402
 from .world import World, running_world  # noqa: E402
 
 PARTS: dict[str, Callable[[World, int], Awaitable[Any]]] = {
     "distribute": distribute.measure,
     "empty": empty_poll.measure,
     "history": history.measure,
+    "lists": lists.measure,
 }
 
 

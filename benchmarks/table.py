@@ -20,7 +20,24 @@ def render(results: dict[str, Any]) -> str:
             lines += ["", f"{database}: the same with a history", *_history(found["history"])]
         if "empty" in found:
             lines += ["", f"{database}: an empty poll over SSH", *_empty(found["empty"])]
+        if "lists" in found:
+            lines += ["", f"{database}: what the page waits for", *_lists(found["lists"])]
     return "\n".join(lines)
+
+
+def _lists(found: dict[str, Any]) -> list[str]:
+    rows = [
+        [name, f"{one['median_ms']:.1f}", f"{one['max_ms']:.1f}", one["total"] or ""]
+        for name, one in found["routes"].items()
+    ]
+    counts = ", ".join(f"{count} {table}" for table, count in found["rows"].items())
+    page = found["page"]
+    return [
+        *_grid(("route", "median ms", "max ms", "rows"), rows),
+        f"over {counts}; built in {found['built_s']} s",
+        f"slower than the target: {', '.join(found['slower_than_target']) or 'none'}",
+        *([f"first load of the page: {page}"] if page else []),
+    ]
 
 
 def _grid(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

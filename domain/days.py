@@ -33,6 +33,14 @@ def local_day(us: int, time_zone: str) -> tuple[date, int, int]:
     return day, instant_us(start), instant_us(end)
 
 
+def last_days(us: int, time_zone: str, count: int) -> list[tuple[date, int, int]]:
+    """The local day around `us` and those before it, oldest first, each as `local_day` says."""
+    days = [local_day(us, time_zone)]
+    while len(days) < count:
+        days.append(local_day(days[-1][1] - 1, time_zone))
+    return days[::-1]
+
+
 def day_start_us(day: date, time_zone: str) -> int:
     """The first microsecond of a calendar day in this zone."""
     return instant_us(datetime.combine(day, time(), ZoneInfo(time_zone)))

@@ -10,6 +10,7 @@ from lnbits.helpers import urlsafe_short_hash
 from .. import clock, crud
 from ..adapters.settlement import settlement
 from ..database import BooksConnection
+from .doorbell import doorbell
 
 ALERTS_SHOWN_MAX = 100
 
@@ -44,6 +45,7 @@ async def raise_alert(
             "now": now_us,
         },
     )
+    conn.after_commit.append(doorbell.ring)
 
 
 async def resolve_alerts(conn: BooksConnection, dedupe_key: str, now_us: int) -> None:

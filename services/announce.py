@@ -8,6 +8,7 @@ from lnbits.core.models import Payment
 
 from .. import clock, crud
 from ..adapters.notifier import incoming_payments, queue_payments
+from .doorbell import doorbell
 
 CASH_OUTS_PER_PASS_MAX = 500
 PAYMENTS_PER_SLICE = 200  # LNbits' database is locked while one slice is read
@@ -39,6 +40,7 @@ async def announce_settled() -> int:
         {"now": clock.now_us(), **named},
     )
     queue_payments(payments)
+    doorbell.ring()
     return len(payments)
 
 

@@ -20,6 +20,8 @@ function satmComponent(name, options) {
       percent: satmFormat.percent,
       when: satmFormat.when,
       utc: satmFormat.utc,
+      duration: satmFormat.duration,
+      day: satmFormat.day,
       short: satmFormat.short,
       ...options.methods
     }

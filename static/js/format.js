@@ -96,6 +96,42 @@ const satmFormat = {
   },
 
   /**
+   * A span of time in its largest fitting unit, for example "3 min".
+   * @param {number | null | undefined} s seconds
+   * @returns {string}
+   */
+  duration(s) {
+    if (s === null || s === undefined) return satmFormat.NONE
+    const [unit, size] =
+      s < 90
+        ? ['second', 1]
+        : s < 5400
+          ? ['minute', 60]
+          : s < 129600
+            ? ['hour', 3600]
+            : ['day', 86400]
+    return new Intl.NumberFormat(satmFormat.locale(), {
+      style: 'unit',
+      unit: /** @type {any} */ (unit),
+      unitDisplay: 'short'
+    }).format(Math.round(s / Number(size)))
+  },
+
+  /**
+   * A calendar day for an axis, without its year.
+   * @param {string | null | undefined} day
+   * @returns {string}
+   */
+  shortDay(day) {
+    if (!day) return satmFormat.NONE
+    return new Intl.DateTimeFormat(satmFormat.locale(), {
+      day: 'numeric',
+      month: 'short',
+      timeZone: 'UTC'
+    }).format(new Date(`${day}T00:00:00Z`))
+  },
+
+  /**
    * Microseconds since 1970, as the gates carry them.
    * @param {number | null | undefined} us
    * @returns {string | null}

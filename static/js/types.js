@@ -67,6 +67,7 @@
  * @property {{phase: string, done: number, total: number}} progress
  * @property {Check[]} readiness
  * @property {Alert[]} alerts
+ * @property {string} doorbell
  *
  * @typedef {object} Config
  * @property {string} id

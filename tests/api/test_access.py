@@ -22,6 +22,7 @@ from support.operator import BASE, LONG_AGO, Operator
 API_PREFIX = "/satmachineadmin/api/v1"
 ROUTES = """
     DELETE config/{config_id}
+    GET charts
     GET client-limits
     GET clients
     GET clients/{client_id}
@@ -37,11 +38,14 @@ ROUTES = """
     GET exports/report.csv
     GET exports/shares.csv
     GET facets
+    GET funds
     GET host-key
+    GET needs
     GET polls
     GET settings
     GET start-point/preview
     GET status
+    GET summary
     GET transactions
     GET transactions/{any_id}
     GET transactions/{any_id}/distributions

@@ -4,6 +4,8 @@ satmComponent('satm-header', {
   props: {
     status: {type: Object, default: null},
     problem: {type: Object, default: null},
+    updatedAt: {type: Number, default: 0},
+    live: {type: Boolean, default: false},
     polling: {type: Boolean, default: false},
     testing: {type: Boolean, default: false}
   },

@@ -1,6 +1,11 @@
 // @ts-check
 // The page: holds what its parts share (status, connection, which dialog is open) and keeps it
 // fresh. The parts fetch their own lists again when `version` grows.
+const SATM_PAUSE_MS = 15000 // between two looks while the doorbell is silent for good
+const SATM_PAUSE_LIVE_MS = 60000
+const SATM_RING_PAUSE_MS = 500
+const SATM_RING_GAP_MS = 5000
+
 satmComponent('satm-page', {
   data() {
     return {
@@ -20,6 +25,10 @@ satmComponent('satm-page', {
       dialog: '',
       cashOutId: '',
       timer: 0,
+      updatedAt: 0,
+      live: new SatmLive(() => this.rung()),
+      ringTimer: 0,
+      fetchedAt: 0,
       gone: false
     }
   },
@@ -58,6 +67,8 @@ satmComponent('satm-page', {
   beforeUnmount() {
     this.gone = true
     clearTimeout(this.timer)
+    clearTimeout(this.ringTimer)
+    this.live.close()
     document.removeEventListener('visibilitychange', this.becameVisible)
   },
   methods: {
@@ -66,7 +77,9 @@ satmComponent('satm-page', {
       try {
         this.status = await satmApi.get('status')
         this.statusProblem = null
+        this.updatedAt = Date.now()
         this.notice()
+        if (!this.gone) this.live.listen(this.status.doorbell)
       } catch (error) {
         this.statusProblem = satmApi.problem(error)
       }
@@ -82,19 +95,47 @@ satmComponent('satm-page', {
         failed_sats,
         pending_deposits
       ])
-      if (this.seen && this.seen !== now) this.version++
+      if (this.seen && this.seen !== now) this.fetchAgain()
       this.seen = now
+    },
+    fetchAgain() {
+      this.version++
+      this.fetchedAt = Date.now()
+    },
+    /**
+     * The doorbell: what is visible is fetched again half a second after the last ring, and not
+     * more often than every five seconds, whoever rings.
+     */
+    rung() {
+      clearTimeout(this.ringTimer)
+      const pause = Math.max(
+        SATM_RING_PAUSE_MS,
+        this.fetchedAt + SATM_RING_GAP_MS - Date.now()
+      )
+      this.ringTimer = setTimeout(this.changed, pause)
     },
     schedule() {
       clearTimeout(this.timer)
       if (this.gone || document.visibilityState !== 'visible') return
       const running = this.polling || this.status?.state === 'running'
-      const pause = this.polling ? 2000 : running ? 5000 : 15000
+      const pause = this.polling
+        ? 2000
+        : running
+          ? 5000
+          : this.live.up
+            ? SATM_PAUSE_LIVE_MS
+            : SATM_PAUSE_MS
       this.timer = setTimeout(this.refresh, pause)
     },
     becameVisible() {
-      if (document.visibilityState === 'visible') this.refresh()
-      else clearTimeout(this.timer)
+      if (document.visibilityState === 'visible') {
+        this.fetchAgain() // rings were not heard meanwhile
+        this.refresh()
+      } else {
+        clearTimeout(this.timer)
+        clearTimeout(this.ringTimer)
+        this.live.close()
+      }
     },
     async loadConfig() {
       try {
@@ -106,7 +147,7 @@ satmComponent('satm-page', {
       this.loaded = true
     },
     changed() {
-      this.version++
+      this.fetchAgain()
       this.refresh()
     },
     connectionSaved() {
@@ -124,6 +165,15 @@ satmComponent('satm-page', {
       address.searchParams.delete('cash_out')
       if (id) address.searchParams.set('cash_out', id)
       window.history.replaceState(window.history.state, '', address)
+    },
+    /** What the overview's list of needs asks for. */
+    askToStart() {
+      this.$refs.header.asked = true
+    },
+    showGates() {
+      const gates = document.getElementById('satm-closed-gates')
+      gates?.scrollIntoView({behavior: 'smooth', block: 'start'})
+      gates?.querySelector('button')?.focus({preventScroll: true})
     },
     async pollNow() {
       this.polling = true

@@ -81,7 +81,6 @@ const satmTextsEn = {
   'alerts.none': 'Nothing needs you',
   'alerts.all': 'Show all ({n})',
   'alerts.fewer': 'Show fewer',
-  'alerts.times': '· {n} times',
   'severity.critical': 'Critical',
   'severity.warning': 'Warning',
   'severity.info': 'Note',

@@ -81,7 +81,6 @@ const satmTextsEs = {
   'alerts.none': 'Nada le necesita',
   'alerts.all': 'Mostrar todo ({n})',
   'alerts.fewer': 'Mostrar menos',
-  'alerts.times': '· {n} veces',
   'severity.critical': 'Crítico',
   'severity.warning': 'Aviso',
   'severity.info': 'Nota',
