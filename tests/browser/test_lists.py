@@ -148,7 +148,9 @@ async def test_a_client_is_added_by_picking_and_paused(
         await page.get_by_role("option", name="gabriela").click()
         await expect(page.get_by_test_id("client-username")).to_have_value("gabriela")
         await visitor.picture(screenshots / "lists-add-client.png")
-        await page.get_by_test_id("save-client").click()
+        save = page.get_by_test_id("save-client")
+        await save.click()
+        await expect(save).to_have_count(0)  # nobody types behind an open dialog
         await page.get_by_test_id("client-search").fill("gabriela")
         row = page.get_by_test_id("clients").locator("tbody tr")
         await expect(row).to_have_count(1)

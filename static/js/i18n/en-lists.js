@@ -3,7 +3,7 @@
 // prettier-ignore
 Object.assign(satmTextsEn, {
   'list.cashOuts': 'Cash-outs',
-  'list.search': 'Id or payment hash',
+  'list.search': 'Id, machine or payment hash',
   'list.filter': 'Filter',
   'list.sort': 'Sort by',
   'list.sort.down.time': 'Newest first',

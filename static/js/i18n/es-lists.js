@@ -3,7 +3,7 @@
 // prettier-ignore
 Object.assign(satmTextsEs, {
   'list.cashOuts': 'Ventas',
-  'list.search': 'Id o hash de pago',
+  'list.search': 'Id, máquina o hash de pago',
   'list.filter': 'Filtrar',
   'list.sort': 'Ordenar por',
   'list.sort.down.time': 'Los más recientes primero',
