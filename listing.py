@@ -93,7 +93,9 @@ def condition(
     fixed = [f"t.{name} = :fixed_{name}" for name in where or {}]
     fixed += [f"({one.sql})" for one in clauses]
     if search:
-        fixed.append(listing.search)
+        # PostgreSQL would compare each row with each that was found, hoping for an early end; as a
+        # truth value the found ones are a set that rows are looked up in.
+        fixed.append(f"({listing.search}) IS TRUE" if db.type == POSTGRES else listing.search)
     clause = filters.where(fixed)
     values = filters.values({f"fixed_{name}": value for name, value in (where or {}).items()})
     if db.type == POSTGRES and "search" in values:

@@ -18,6 +18,7 @@ from .world import World
 CASH_OUTS, CLIENTS = 100_000, 1_000
 ONCE_MORE = 9  # looks at each route, after a first one
 TARGET_MS = 150
+CLIENT, CASH_OUT = "client00042", "cash-out-0050000"
 
 
 async def measure(world: World, repeat: int) -> dict[str, Any]:
@@ -42,26 +43,28 @@ async def measure(world: World, repeat: int) -> dict[str, Any]:
     }
 
 
-def cases() -> list[tuple[str, dict[str, Any]]]:
-    """Every route that lists or sums, as the page asks for it, with the filters it has."""
+def _days(back: int) -> dict[str, str]:
     now = datetime.now(timezone.utc)
-    month = {"from": f"{now - timedelta(days=30):%Y-%m-%d}", "to": f"{now:%Y-%m-%d}"}
-    year_ago = {"from": f"{now - timedelta(days=DAYS // 2):%Y-%m-%d}", "to": f"{now:%Y-%m-%d}"}
-    client, cash_out = "client00042", "cash-out-0050000"
-    filters: list[dict[str, Any]] = [
+    return {"from": f"{now - timedelta(days=back):%Y-%m-%d}", "to": f"{now:%Y-%m-%d}"}
+
+
+def filters() -> list[dict[str, Any]]:
+    """What cash-outs are narrowed, sorted and paged by."""
+    month, year = _days(30), _days(DAYS // 2)
+    return [
         {},
         {"status": "completed"},
         {"status": "held"},
         {"status": "held,failed"},
         month,
-        year_ago,
+        year,
         {"status": "completed", **month},
         {"machine": MACHINES[1][0]},
         {"machine": "no such machine"},
         {"coin": "BTC"},
         {"currency": "USD"},
-        {"client": client},
-        {"client": client, **month},
+        {"client": CLIENT},
+        {"client": CLIENT, **month},
         {"shares": "failed"},
         {"search": "000000050123"},
         {"search": "cash-out-0099"},
@@ -76,7 +79,11 @@ def cases() -> list[tuple[str, dict[str, Any]]]:
         {"sortby": "confirmed_at_us", "direction": "asc"},
         {"machine": MACHINES[0][0], "coin": "LN", "currency": "GTQ", "sortby": "total_sats"},
     ]
-    found = [("transactions", {"limit": 10, **given}) for given in filters]
+
+
+def cases() -> list[tuple[str, dict[str, Any]]]:
+    """Every route that lists or sums, as the page asks for it, with the filters it has."""
+    found = [("transactions", {"limit": 10, **given}) for given in filters()]
     found += [
         (name, {}) for name in ("status", "needs", "summary", "funds", "facets", "users", "polls")
     ]
@@ -89,18 +96,18 @@ def cases() -> list[tuple[str, dict[str, Any]]]:
         ("clients", {"limit": 100, "activity": True}),
         ("clients", {"limit": 10, "sortby": "last_share", "direction": "desc"}),
         ("clients", {"limit": 1000}),
-        (f"clients/{client}", {}),
-        (f"clients/{client}/balance", {}),
-        (f"clients/{client}/sheet", {}),
-        (f"clients/{client}/distributions", {"limit": 10}),
-        (f"clients/{client}/distributions", {"limit": 10, "offset": 900}),
+        (f"clients/{CLIENT}", {}),
+        (f"clients/{CLIENT}/balance", {}),
+        (f"clients/{CLIENT}/sheet", {}),
+        (f"clients/{CLIENT}/distributions", {"limit": 10}),
+        (f"clients/{CLIENT}/distributions", {"limit": 10, "offset": 900}),
         ("deposits", {"limit": 10}),
         ("deposits", {"limit": 10, "status": "pending"}),
-        ("deposits", {"limit": 10, "client": client}),
+        ("deposits", {"limit": 10, "client": CLIENT}),
         ("deposits", {"limit": 10, "search": "waits"}),
-        ("deposits", {"limit": 10, **month}),
-        (f"transactions/{cash_out}", {}),
-        (f"transactions/{cash_out}/distributions", {}),
+        ("deposits", {"limit": 10, **_days(30)}),
+        (f"transactions/{CASH_OUT}", {}),
+        (f"transactions/{CASH_OUT}/distributions", {}),
     ]
     return found
 
