@@ -12,7 +12,11 @@ satmComponent('satm-wallet-fields', {
     /** Again whenever a list is opened: a wallet may have been made meanwhile. */
     async load() {
       try {
-        this.wallets = (await satmApi.get('wallets')).data
+        const wallets = (await satmApi.get('wallets')).data
+        // An open list is drawn again only when there is something new in it.
+        if (JSON.stringify(wallets) !== JSON.stringify(this.wallets)) {
+          this.wallets = wallets
+        }
       } catch (error) {
         satmApi.complain(error)
       }

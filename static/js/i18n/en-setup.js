@@ -2,6 +2,7 @@
 // The setup's texts in English; es-setup.js has the same keys in the same order.
 // prettier-ignore
 Object.assign(satmTextsEn, {
+  'wallet.noneOfYours': 'None of your wallets is called like this',
   'secret.setOn': 'set on {when}',
   'setup.title': 'Setup',
   'setup.welcome': 'A few steps, and the sales of your machines reach your clients. Nothing is paid before you arm it in the last step. You can leave at any moment: what is done stays done.',

@@ -2,6 +2,7 @@
 // The setup's texts in Spanish; en-setup.js has the same keys in the same order.
 // prettier-ignore
 Object.assign(satmTextsEs, {
+  'wallet.noneOfYours': 'Ninguna de sus billeteras se llama así',
   'secret.setOn': 'guardada el {when}',
   'setup.title': 'Configuración',
   'setup.welcome': 'Unos pasos, y las ventas de sus máquinas llegan a sus clientes. No se paga nada antes de que usted lo active en el último paso. Puede salir en cualquier momento: lo hecho queda hecho.',
