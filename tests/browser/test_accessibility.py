@@ -48,7 +48,7 @@ def menu(entry: str) -> Callable[[Page], Awaitable[None]]:
 
 
 async def held_cash_out(page: Page) -> None:
-    await page.get_by_test_id("filter-held").click()
+    await page.goto(f"{PAGE}?status=held#cash-outs")
     await page.get_by_test_id("cash-outs").locator("tbody tr").first.click()
     await expect(page.get_by_test_id("drill-down")).to_be_visible()
 
@@ -75,6 +75,7 @@ PLACES = [
     Place("simulate", "overview", click("simulate-sale")),
     Place("test", "overview", click("test-connection")),
     Place("cash-outs", "cash-outs"),
+    Place("filters", "cash-outs", click("filter")),
     Place("cash-out", "cash-outs", held_cash_out),
     Place("skip", "cash-outs", skipping),
     Place("clients", "clients"),

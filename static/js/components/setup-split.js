@@ -46,6 +46,10 @@ satmComponent('satm-setup-split', {
     if (this.connected) this.load()
   },
   methods: {
+    /** Who has no mouse scrolls a wide table by its own focus. */
+    reachable({el}) {
+      el?.querySelector('.q-table__middle')?.setAttribute('tabindex', '0')
+    },
     async load() {
       this.loading = true
       this.loadProblem = null
