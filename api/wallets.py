@@ -18,5 +18,5 @@ UserId = Annotated[str | None, Query(max_length=ID_MAX)]
 @router.get("/wallets")
 async def get_wallets(actor: Actor, user: UserId = None) -> Page:
     """The wallets of a user, without their keys; those of the superuser when none is named."""
-    found = await wallets.wallets_of(user or actor)
-    return Page(data=found, total=len(found))
+    found, total = await wallets.wallets_of(user or actor)
+    return Page(data=found, total=total)

@@ -119,7 +119,10 @@ async def test_every_need_has_one_act(visit: Visit, stage: Stage) -> None:
         await stage.api.dca("PUT", "polling", json={"enabled": False})
         try:
             stopped = page.get_by_test_id("need-stopped")
+            # The status is still the one from before the stop: the needs are fetched first.
+            await page.route("**/dca/status", lambda route: route.abort())
             await stopped.get_by_test_id("act-on-need").click()
+            await page.unroute("**/dca/status")
             await page.get_by_test_id("automatic-confirm").click()
             await expect(stopped).to_have_count(0)
             assert (await stage.api.dca("GET", "status"))["polling_enabled"] is True

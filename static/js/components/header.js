@@ -11,7 +11,7 @@ satmComponent('satm-header', {
   },
   emits: ['poll', 'test', 'open', 'refresh'],
   data() {
-    return {asked: false, switching: false}
+    return {asked: false, enable: false, switching: false}
   },
   computed: {
     look() {
@@ -38,11 +38,19 @@ satmComponent('satm-header', {
     }
   },
   methods: {
+    /**
+     * What is asked for stays what it was when it was asked: the status behind the dialog may be
+     * an older one than what the operator acts on, or change under it.
+     * @param {boolean} enable
+     */
+    ask(enable) {
+      this.enable = enable
+      this.asked = true
+    },
     async switchPolling() {
       this.switching = true
       try {
-        const enabled = !this.status.polling_enabled
-        await satmApi.send('PUT', 'polling', {enabled})
+        await satmApi.send('PUT', 'polling', {enabled: this.enable})
         this.asked = false
         this.$emit('refresh')
       } catch (error) {

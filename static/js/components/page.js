@@ -175,7 +175,7 @@ satmComponent('satm-page', {
     },
     /** What the overview's list of needs asks for. */
     askToStart() {
-      this.$refs.header.asked = true
+      this.$refs.header.ask(true)
     },
     showGates() {
       const gates = document.getElementById('satm-closed-gates')
