@@ -17,7 +17,7 @@ ENVIRONMENT = prepare()  # before anything below may import lnbits
 import httpx  # noqa: E402
 import pytest  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
-from support.books import clear_books, remember_start  # noqa: E402
+from support.books import clear_books, forget_wallets, remember_start  # noqa: E402
 from support.lnbits_app import (  # noqa: E402
     SUPERUSER,
     browser,
@@ -104,3 +104,4 @@ async def anonymous(lnbits_app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 async def clean_books(lnbits_app: FastAPI) -> None:
     """Start with empty tables, and with 0 sats in every wallet."""
     await clear_books()
+    await forget_wallets()
