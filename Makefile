@@ -15,7 +15,7 @@ HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo yes)
 help:
 	@echo "make demo          LNbits, a Lamassu server and an ATM that sells; Ctrl-C stops it"
 	@echo "make demo ONCE=1   one round of every kind of sale, what was paid, all sums checked"
-	@echo "make test          checks and all tests, on SQLite and on PostgreSQL"
+	@echo "make test          checks and tests, on SQLite and on PostgreSQL; ALL=1: every one on both"
 	@echo "make check         ruff, black, mypy, prettier and tsc"
 	@echo "make format        let black, ruff and prettier rewrite"
 	@echo "make bench         measure"
@@ -50,6 +50,9 @@ unit: $(VENV)
 # Tests that know one database only, or none: they run when the unit tests have ended.
 ONCE_ONLY := tests/contract tests/browser tests/crash
 BOTH := $(foreach part,tests/unit tests/test_tidy.py $(ONCE_ONLY),--ignore=$(part))
+# What a form says about wrong input does not depend on the database: on SQLite only, or ALL=1.
+FORMS := $(foreach part,access config doorbell errors secrets simulate,\
+	--ignore=tests/api/test_$(part).py)
 
 sqlite: $(VENV)
 	@printf '\n==> LNbits on SQLite\n'
@@ -57,7 +60,7 @@ sqlite: $(VENV)
 
 postgres: $(VENV)
 	@printf '\n==> LNbits on PostgreSQL\n'
-	$(call pytest,postgres,$(BOTH))
+	$(call pytest,postgres,$(BOTH) $(if $(ALL),,$(FORMS)))
 
 once: $(VENV)
 	@printf '\n==> Contract with asyncssh and sshd, browser, kill -9\n'

@@ -88,10 +88,16 @@ class Crashes:
         return run_child(work)
 
     def every_point(
-        self, row: Row, *, restart_each: bool = False, only: str = "", first: bool = False
+        self,
+        row: Row,
+        *,
+        restart_each: bool = False,
+        only: str = "",
+        every: int = 1,
+        first: bool = False,
     ) -> None:
         """Kill at point 1, 2, 3 ... until the tick ends by itself; or at those whose name has
-        `only` in it. `first`: stop when something is wrong.
+        `only` in it, or at each `every`th of them. `first`: stop when something is wrong.
         """
         labels = self.uninterrupted(stories.one_tick, self.case.name)
         ended = self.restarted()
@@ -99,8 +105,9 @@ class Crashes:
             raise RuntimeError(f"the tick after the uninterrupted one failed: {ended.error}")
         self.expected = final(ended.value)
         chosen = [n for n, label in enumerate(labels, start=1) if only in label]
+        chosen = chosen[::every]
         row.total = len(chosen)
-        for number in chosen if only else itertools.count(1):
+        for number in chosen if only or every > 1 else itertools.count(1):
             outcome = self.killed_at(number, stories.one_tick, self.case.name)
             if not outcome.killed:
                 if outcome.error or only:
@@ -184,8 +191,9 @@ def main() -> int:
         for kind, clients in wanted:
             crashes = Crashes(world, Case(clients, kind == "awaits"), kind)
             at = f" at {given.only.strip()}" if given.only else ""
+            at += f", each {given.every}th" if given.every > 1 else ""
             row = Row(f"{POINTS[kind]}{at}, {clients} clients", "points")
-            crashes.every_point(row, restart_each=given.all, only=given.only)
+            crashes.every_point(row, restart_each=given.all, only=given.only, every=given.every)
             result.add(row)
             if kind == "driver" and (given.double or (given.all and not world.postgres)):
                 row = Row(f"double crashes, {clients} clients", "pairs")
@@ -230,6 +238,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, nargs="*", choices=CLIENTS)
     parser.add_argument("--kind", nargs="*", choices=list(POINTS))
     parser.add_argument("--only", default="", help="points whose name has this in it")
+    parser.add_argument("--every", type=int, default=1, help="only each Nth of them")
     parser.add_argument("--double", action="store_true", help="and kill the restart, too")
     parser.add_argument("--broken", nargs="*", default=NOTICED_BY_KILLS, choices=NOTICED_BY_KILLS)
     return parser.parse_args()
