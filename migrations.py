@@ -16,7 +16,7 @@ from .append_only import refuse_changes
 from .indexes import AUDIT_INDEXES, INDEXES, PAGE_INDEXES
 from .legacy import add_columns, copy_old_rows, set_old_tables_aside
 
-SCHEMA_VERSION = 18  # the number of the last migration below; readiness compares it
+SCHEMA_VERSION = 20  # the number of the last migration below; readiness compares it
 
 APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
 
@@ -73,6 +73,15 @@ async def m018_audit_chain(db: Connection) -> None:
     """Entries of the audit trail say from where, before and after, and cover the one before."""
     await add_columns(db, "audit_log", tables_corrections.AUDIT_COLUMNS)
     await _create_indexes(db, AUDIT_INDEXES)
+
+
+async def m020_corrections(db: Connection) -> None:
+    """What a person put right: entries, movements, what clients owe (services/corrections.py)."""
+    for statement in tables_corrections.TABLES:
+        await db.execute(statement)
+    await add_columns(db, "dca_payments", tables_corrections.SHARE_COLUMNS)
+    await _create_indexes(db, tables_corrections.INDEXES)
+    await refuse_changes(db, tables_corrections.APPEND_ONLY)
 
 
 async def _create_indexes(db: Connection, indexes: Iterable[tuple[str, str, str]]) -> None:

@@ -75,6 +75,8 @@ class OperatorSettings(BaseModel):
     # Whoever sends more than this through a preview types the sum once more.
     typed_amount_above_sats: int = Field(1_000_000, ge=0, le=SUPPLY_SATS)
     start_at_us: int | None = None
+    # Above it a correction needs the second person (services/approval.py); None: off.
+    second_approval_above_sats: int | None = Field(None, ge=0, le=SUPPLY_SATS)
 
     class Config:
         use_enum_values = False

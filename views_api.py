@@ -10,6 +10,7 @@ from .api import (
     cash_outs,
     clients,
     connection,
+    corrections,
     deposits,
     exports,
     overview,
@@ -28,7 +29,7 @@ _superuser_router = APIRouter(
 )
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
-    *(people, wallets, previews, setup, exports, summary, audit),
+    *(people, wallets, previews, setup, exports, summary, audit, corrections),
 ):
     _superuser_router.include_router(_routes.router)
 

@@ -25,6 +25,7 @@ ROUTES = """
     GET audit
     GET audit/actions
     GET audit/head
+    GET approval
     GET charts
     GET client-limits
     GET clients
@@ -33,6 +34,7 @@ ROUTES = """
     GET clients/{client_id}/distributions
     GET clients/{client_id}/sheet
     GET config
+    GET corrections
     GET deposits
     GET deposits/{deposit_id}
     GET exports/audit.csv
@@ -62,6 +64,7 @@ ROUTES = """
     POST audit/verify
     POST clients
     POST config
+    POST corrections/{correction_id}/reject
     POST deposits
     POST manual-poll
     POST payments/{share_id}/cancel
@@ -76,6 +79,7 @@ ROUTES = """
     POST test-transaction
     POST transactions/{any_id}/retry-commission
     POST transactions/{any_id}/skip
+    PUT approval
     PUT clients/{client_id}
     PUT config/{config_id}
     PUT deposits/{deposit_id}/status

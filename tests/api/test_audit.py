@@ -67,7 +67,7 @@ class Everything:
         api, operator = self.api, self.operator
         config = (await api("GET", "config"))["id"]
         user, wallet = await make_account()
-        client = await operator.add_client()
+        client = self.client = await operator.add_client()
         deposit = await api("POST", "deposits", json={"client_id": client, "amount": "10"})
         held = sample_rows.sale(fiat=1000, commission_percentage="7")
         sale = sample_rows.sale(fiat=1000)
@@ -78,9 +78,6 @@ class Everything:
         operator.commission_wallet = await make_wallet("commission")
         key = (await api("GET", "host-key"))["ssh_host_key"]
         await operator.lamassu.insert([sale])
-        looked = await api(
-            "POST", "previews", json={"action": "cancel_share", "share_id": other, "reason": "gone"}
-        )
         new = {"user_id": user, "wallet_id": wallet}
         settled = {"status": "confirmed"}
         saved = operator.connection(password="not-to-be-seen")
@@ -129,12 +126,27 @@ class Everything:
             ("POST", "previews"): lambda: api(
                 "POST", "previews", json={"action": "retry_share", "share_id": other}
             ),
-            ("POST", "previews/{preview_id}/execute"): lambda: api(
-                "POST", f"previews/{looked['preview_id']}/execute", json={}
-            ),
+            ("POST", "previews/{preview_id}/execute"): lambda: self._execute(other),
+            ("PUT", "approval"): lambda: api("PUT", "approval", json={"above_sats": None}),
+            ("POST", "corrections/{correction_id}/reject"): self._reject,
             ("DELETE", "config/{config_id}"): lambda: api("DELETE", f"config/{config}"),
             ("POST", "setup/arm"): self._arm,
         }
+
+    async def _execute(self, share: str) -> None:
+        asked = {"action": "cancel_share", "share_id": share, "reason": "gone"}
+        looked = await self.api("POST", "previews", json=asked)
+        await self.api("POST", f"previews/{looked['preview_id']}/execute", json={})
+
+    async def _reject(self) -> None:
+        limit = {"above_sats": 0, "new_passphrase": "not-to-be-seen"}
+        await self.api("PUT", "approval", json=limit)
+        why = {"reason_code": "other", "note": "a test"}
+        asked = {"action": "adjust_balance", "client_id": self.client, "amount": "5", **why}
+        looked = await self.api("POST", "previews", json=asked)
+        await self.api("POST", f"previews/{looked['preview_id']}/execute", json={})
+        path = f"corrections/{looked['correction_id']}/reject"
+        await self.api("POST", path, json={"reason": "not agreed"})
 
     async def _resume(self) -> None:
         from satmachineadmin.services.gates import HALT, close_gate
@@ -148,7 +160,7 @@ class Everything:
         await fetch(f"SELECT 1 FROM {LOG} LIMIT 1")
         from satmachineadmin import crud
 
-        await crud.delete_meta("armed")
+        await crud.delete_meta("setup_armed")
         start = (await self.api("GET", "setup"))["start_at"]
         await self.api("POST", "setup/arm", json={"start_at": start})
 
