@@ -47,7 +47,7 @@ satmComponent('satm-correction-dialog', {
       }))
     },
     approving() {
-      return this.action === 'approve_correction'
+      return this.request.action === 'approve_correction'
     },
     /** What is still to be said: the opener knows whom or what it is about. */
     fields() {
