@@ -11,10 +11,11 @@ from collections.abc import Iterable
 
 from lnbits.db import POSTGRES, SQLITE, Connection
 
+from . import tables_reconciliation
 from .indexes import INDEXES, PAGE_INDEXES
 from .legacy import copy_old_rows, set_old_tables_aside
 
-SCHEMA_VERSION = 17  # the number of the last migration below; readiness compares it
+SCHEMA_VERSION = 19  # the number of the last migration below; readiness compares it
 
 APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
 
@@ -41,20 +42,7 @@ async def m013_indexes_and_triggers(db: Connection) -> None:
     await _create_indexes(db, INDEXES)
     if db.type == POSTGRES:
         await db.execute(REFUSE_FUNCTION)
-    for table in APPEND_ONLY:
-        for event in ("UPDATE", "DELETE"):
-            name = f"{table}_no_{event.lower()}"
-            if db.type == SQLITE:
-                await db.execute(
-                    f"CREATE TRIGGER IF NOT EXISTS satoshimachine.{name} BEFORE {event} ON {table}"
-                    f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-                )
-            else:
-                await db.execute(f"DROP TRIGGER IF EXISTS {name} ON satoshimachine.{table}")
-                await db.execute(
-                    f"CREATE TRIGGER {name} BEFORE {event} ON satoshimachine.{table}"
-                    " FOR EACH ROW EXECUTE FUNCTION satoshimachine.refuse_change()"
-                )
+    await _refuse_changes(db, APPEND_ONLY)
 
 
 async def m014_take_over_old_rows(db: Connection) -> None:
@@ -82,12 +70,35 @@ async def m017_previews(db: Connection) -> None:
     """)
 
 
+async def m019_reconciliation(db: Connection) -> None:
+    """Runs, what they found, and the life of each finding (services/reconcile.py)."""
+    for statement in tables_reconciliation.TABLES:
+        await db.execute(statement)
+    await _create_indexes(db, tables_reconciliation.INDEXES)
+    await _refuse_changes(db, tables_reconciliation.APPEND_ONLY)
+
+
+async def _refuse_changes(db: Connection, tables: Iterable[str]) -> None:
+    for table in tables:
+        for event in ("UPDATE", "DELETE"):
+            name = f"{table}_no_{event.lower()}"
+            if db.type == SQLITE:
+                await db.execute(
+                    f"CREATE TRIGGER IF NOT EXISTS satoshimachine.{name} BEFORE {event} ON {table}"
+                    f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+                )
+            else:
+                await db.execute(f"DROP TRIGGER IF EXISTS {name} ON satoshimachine.{table}")
+                await db.execute(
+                    f"CREATE TRIGGER {name} BEFORE {event} ON satoshimachine.{table}"
+                    " FOR EACH ROW EXECUTE FUNCTION satoshimachine.refuse_change()"
+                )
+
+
 async def _create_indexes(db: Connection, indexes: Iterable[tuple[str, str, str]]) -> None:
     for name, table, columns in indexes:
-        if db.type == SQLITE:
-            on = f"satoshimachine.{name} ON {table}"
-        else:
-            on = f"{name} ON satoshimachine.{table}"
+        schemas = ("satoshimachine.", "") if db.type == SQLITE else ("", "satoshimachine.")
+        on = f"{schemas[0]}{name} ON {schemas[1]}{table}"
         await db.execute(f"CREATE INDEX IF NOT EXISTS {on} ({columns})")
 
 
