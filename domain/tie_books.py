@@ -78,59 +78,59 @@ def _shares(cash_out: Row, plan: Mapping[str, Any], shares: Sequence[Row]) -> li
             found.append(_share("share_doubled", share, "one share", "another one"))
         else:
             by_client[share["client_id"]] = share
-    currency = plan["given"]["currency"]
-    scale = 10 ** CURRENCY_EXPONENT.get(currency, 2)
-    lamassu_id = cash_out["lamassu_transaction_id"]
+    currency, lamassu_id = plan["given"]["currency"], cash_out["lamassu_transaction_id"]
     for planned in plan["shares"]:
-        client_id = planned["client_id"]
-        stored = by_client.pop(client_id, None)
+        stored = by_client.pop(planned["client_id"], None)
         if stored is None:
-            found.append(
-                Difference(
-                    Link.SHARES,
-                    "share_missing",
-                    f"{lamassu_id}:share:{client_id}",
-                    f"{planned['sats']} sats",
-                    "no share",
-                    -int(planned["sats"]),
-                    client_id,
-                    planned["wallet_id"],
-                )
-            )
+            found.append(_missing(lamassu_id, planned))
             continue
-        sats, minor = planned["sats"], planned["fiat_minor"]
-        wanted = {
-            "amount_sats": sats,
-            "fiat_minor": minor,
-            "currency": currency,
-            "transaction_type": planned["mode"],
-            "leg_key": f"{lamassu_id}:share:{client_id}",
-            "lamassu_transaction_id": lamassu_id,
-            "amount_fiat": minor / scale,
-            "exchange_rate": sats * scale / minor,
-        }
-        if planned["state"] == "confirmed":
-            wanted["status"] = "confirmed"
-        if stored["status"] != "confirmed":
-            wanted["payment_hash"] = None
-        if planned["state"] == "confirmed" or stored["status"] != "confirmed":
-            wanted["wallet_id"] = planned["wallet_id"]  # a retry goes to the client's wallet then
-        for name, value in wanted.items():
+        for name, value in _as_planned(lamassu_id, currency, planned, stored["status"]).items():
             if stored[name] != value:
-                difference = stored[name] - value if name == "amount_sats" else None
-                found.append(
-                    _share(
-                        "share_differs",
-                        stored,
-                        f"{name} {shown(value)}",
-                        f"{name} {shown(stored[name])}",
-                        difference,
-                    )
-                )
-    found += [
-        _share("share_unknown", one, "no such share", "a share") for one in by_client.values()
-    ]
+                more = stored[name] - value if name == "amount_sats" else None
+                texts = f"{name} {shown(value)}", f"{name} {shown(stored[name])}"
+                found.append(_share("share_differs", stored, *texts, more))
+    for share in by_client.values():
+        found.append(_share("share_unknown", share, "no such share", "a share"))
     return found + _sums(cash_out, plan, shares)
+
+
+def _missing(lamassu_id: str, planned: Mapping[str, Any]) -> Difference:
+    sats, client_id = int(planned["sats"]), planned["client_id"]
+    return Difference(
+        Link.SHARES,
+        "share_missing",
+        f"{lamassu_id}:share:{client_id}",
+        f"{sats} sats",
+        "no share",
+        -sats,
+        client_id,
+        planned["wallet_id"],
+    )
+
+
+def _as_planned(
+    lamassu_id: str, currency: str, planned: Mapping[str, Any], status: str
+) -> dict[str, Any]:
+    """The columns of a share by its plan; a failed one may have been paid or given up since."""
+    sats, minor = planned["sats"], planned["fiat_minor"]
+    scale = 10 ** CURRENCY_EXPONENT.get(currency, 2)
+    wanted = {
+        "amount_sats": sats,
+        "fiat_minor": minor,
+        "currency": currency,
+        "transaction_type": planned["mode"],
+        "leg_key": f"{lamassu_id}:share:{planned['client_id']}",
+        "lamassu_transaction_id": lamassu_id,
+        "amount_fiat": minor / scale,
+        "exchange_rate": sats * scale / minor,
+    }
+    if planned["state"] == "confirmed":
+        wanted["status"] = "confirmed"
+    if status != "confirmed":
+        wanted["payment_hash"] = None
+    if planned["state"] == "confirmed" or status != "confirmed":
+        wanted["wallet_id"] = planned["wallet_id"]  # a retry goes to the client's wallet of then
+    return wanted
 
 
 def _sums(cash_out: Row, plan: Mapping[str, Any], shares: Sequence[Row]) -> list[Difference]:

@@ -157,3 +157,16 @@ async def _unknown(page: Sequence[SourceRow]) -> list[SourceRow]:
     )
     ours = {str(row["id"]) for row in known}
     return [row for row in page if str(row["id"]) not in ours]
+
+
+async def read_now(
+    lamassu_ids: Sequence[str],
+) -> tuple[dict[str, SourceRow] | None, SatMachineError | None]:
+    """These rows as Lamassu has them this moment, or why they cannot be read."""
+    try:
+        config = source_settings(await crud.get_config())
+        async with open_source(config) as source:
+            found = await source.rows_by_id(lamassu_ids)
+    except SatMachineError as exc:
+        return None, exc
+    return {str(row["id"]): row for row in found}, None
