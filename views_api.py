@@ -16,6 +16,7 @@ from .api import (
     overview,
     people,
     previews,
+    reconciliation,
     setup,
     summary,
     wallets,
@@ -30,6 +31,7 @@ _superuser_router = APIRouter(
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
     *(people, wallets, previews, setup, exports, summary, audit, corrections),
+    *(reconciliation,),
 ):
     _superuser_router.include_router(_routes.router)
 

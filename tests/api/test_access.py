@@ -44,10 +44,16 @@ ROUTES = """
     GET exports/report.csv
     GET exports/shares.csv
     GET facets
+    GET findings
+    GET findings/{finding_id}
     GET funds
+    GET health
     GET host-key
     GET needs
     GET polls
+    GET reconciliations
+    GET reconciliations/{run_id}
+    GET reconciliations/{run_id}/items
     GET settings
     GET setup
     GET setup/split-rules
@@ -58,6 +64,7 @@ ROUTES = """
     GET transactions/{any_id}
     GET transactions/{any_id}/distributions
     GET transactions/{any_id}/explanation
+    GET transactions/{any_id}/sides
     GET users
     GET wallets
     PATCH config
@@ -66,6 +73,8 @@ ROUTES = """
     POST config
     POST corrections/{correction_id}/reject
     POST deposits
+    POST findings/{finding_id}/acknowledge
+    POST findings/{finding_id}/notes
     POST manual-poll
     POST payments/{share_id}/cancel
     POST payments/{share_id}/retry
@@ -73,6 +82,8 @@ ROUTES = """
     POST previews/{preview_id}/execute
     POST process-transaction/{lamassu_id}
     POST readiness
+    POST reconciliations
+    POST reconciliations/{run_id}/cancel
     POST resume/{gate}
     POST setup/arm
     POST test-connection
