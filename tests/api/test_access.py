@@ -22,6 +22,10 @@ from support.operator import BASE, LONG_AGO, Operator
 API_PREFIX = "/satmachineadmin/api/v1"
 ROUTES = """
     DELETE config/{config_id}
+    GET audit
+    GET audit/actions
+    GET audit/head
+    GET approval
     GET charts
     GET client-limits
     GET clients
@@ -30,18 +34,26 @@ ROUTES = """
     GET clients/{client_id}/distributions
     GET clients/{client_id}/sheet
     GET config
+    GET corrections
     GET deposits
     GET deposits/{deposit_id}
+    GET exports/audit.csv
     GET exports/cash-outs.csv
     GET exports/clients.csv
     GET exports/deposits.csv
     GET exports/report.csv
     GET exports/shares.csv
     GET facets
+    GET findings
+    GET findings/{finding_id}
     GET funds
+    GET health
     GET host-key
     GET needs
     GET polls
+    GET reconciliations
+    GET reconciliations/{run_id}
+    GET reconciliations/{run_id}/items
     GET settings
     GET setup
     GET setup/split-rules
@@ -52,12 +64,17 @@ ROUTES = """
     GET transactions/{any_id}
     GET transactions/{any_id}/distributions
     GET transactions/{any_id}/explanation
+    GET transactions/{any_id}/sides
     GET users
     GET wallets
     PATCH config
+    POST audit/verify
     POST clients
     POST config
+    POST corrections/{correction_id}/reject
     POST deposits
+    POST findings/{finding_id}/acknowledge
+    POST findings/{finding_id}/notes
     POST manual-poll
     POST payments/{share_id}/cancel
     POST payments/{share_id}/retry
@@ -65,12 +82,15 @@ ROUTES = """
     POST previews/{preview_id}/execute
     POST process-transaction/{lamassu_id}
     POST readiness
+    POST reconciliations
+    POST reconciliations/{run_id}/cancel
     POST resume/{gate}
     POST setup/arm
     POST test-connection
     POST test-transaction
     POST transactions/{any_id}/retry-commission
     POST transactions/{any_id}/skip
+    PUT approval
     PUT clients/{client_id}
     PUT config/{config_id}
     PUT deposits/{deposit_id}/status
