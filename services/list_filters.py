@@ -113,7 +113,7 @@ def _states(text: str | None, known: Collection[str]) -> list[Clause]:
 def _days(
     first: str | None, last: str | None, time_zone: str, column: str, stored: Any
 ) -> list[Clause]:
-    from_day, to_day = _day("from", first), _day("to", last)
+    from_day, to_day = parse_day("from", first), parse_day("to", last)
     if from_day and to_day and from_day > to_day:
         raise BadInput("from: this day is after the last one", hint="Swap the two days.")
     clauses = []
@@ -126,7 +126,8 @@ def _days(
     return clauses
 
 
-def _day(name: str, text: str | None) -> date | None:
+def parse_day(name: str, text: str | None) -> date | None:
+    """A day as people write it in an address, None for none. Raises BadInput."""
     if not text:
         return None
     try:
