@@ -8,7 +8,7 @@
  * a dialog keeps in the address is written without it (page.js, `openCashOut`).
  */
 const satmAddress = {
-  TABS: ['overview', 'cash-outs', 'clients', 'deposits', 'setup'],
+  TABS: ['overview', 'cash-outs', 'clients', 'deposits', 'books', 'setup'],
 
   /** The tab of an address; the overview where it names none of ours.
    * @param {string} hash

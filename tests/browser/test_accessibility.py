@@ -83,6 +83,9 @@ PLACES = [
     Place("deposits", "deposits"),
     Place("deposit", "deposits", click("add-deposit")),
     Place("confirm-deposit", "deposits", click("confirm-deposit")),
+    Place("reconciliation", "books"),
+    Place("reports", "books", click("books-reports")),
+    Place("audit", "books", click("books-audit")),
     Place("setup", "setup"),
     *(Place(f"setup-{name}", "setup", setup_step(name)) for name in SETUP_STEPS),
 ]

@@ -11,7 +11,7 @@ from playwright.async_api import expect
 pytestmark = pytest.mark.sqlite_only  # the stage's LNbits always is
 
 ROOM_MS = 60  # a tab's own parts come in
-TABS = ("overview", "cash-outs", "clients", "deposits", "setup")
+TABS = ("overview", "cash-outs", "clients", "deposits", "books", "setup")
 OTHER_WIDTHS = (360, 600, 1024, 1600)  # Quasar's breakpoints lie between them
 
 
