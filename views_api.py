@@ -14,6 +14,7 @@ from .api import (
     overview,
     people,
     previews,
+    reports,
     setup,
     summary,
     wallets,
@@ -27,7 +28,7 @@ _superuser_router = APIRouter(
 )
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
-    *(people, wallets, previews, setup, exports, summary),
+    *(people, wallets, previews, setup, exports, summary, reports),
 ):
     _superuser_router.include_router(_routes.router)
 
