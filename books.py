@@ -118,6 +118,15 @@ class PollFilters(FilterModel):
     started_us: int
 
 
+class AuditFilters(FilterModel):
+    """What the trail can be filtered and sorted by, in LNbits' own way."""
+
+    __search_fields__: list[str] = []
+    __sort_fields__: list[str] | None = ["seq", "at_us"]
+    seq: int
+    at_us: int
+
+
 _TRANSACTIONS = "satoshimachine.lamassu_transactions"
 
 

@@ -9,12 +9,14 @@ into tables that must be empty, and knows no generated column, SERIAL or partial
 
 from collections.abc import Iterable
 
-from lnbits.db import POSTGRES, SQLITE, Connection
+from lnbits.db import SQLITE, Connection
 
-from .indexes import INDEXES, PAGE_INDEXES
-from .legacy import copy_old_rows, set_old_tables_aside
+from . import tables_corrections
+from .append_only import refuse_changes
+from .indexes import AUDIT_INDEXES, INDEXES, PAGE_INDEXES
+from .legacy import add_columns, copy_old_rows, set_old_tables_aside
 
-SCHEMA_VERSION = 17  # the number of the last migration below; readiness compares it
+SCHEMA_VERSION = 18  # the number of the last migration below; readiness compares it
 
 APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
 
@@ -39,22 +41,7 @@ async def m012_operations(db: Connection) -> None:
 async def m013_indexes_and_triggers(db: Connection) -> None:
     """Every list and every tick query has an index; append-only tables refuse changes."""
     await _create_indexes(db, INDEXES)
-    if db.type == POSTGRES:
-        await db.execute(REFUSE_FUNCTION)
-    for table in APPEND_ONLY:
-        for event in ("UPDATE", "DELETE"):
-            name = f"{table}_no_{event.lower()}"
-            if db.type == SQLITE:
-                await db.execute(
-                    f"CREATE TRIGGER IF NOT EXISTS satoshimachine.{name} BEFORE {event} ON {table}"
-                    f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-                )
-            else:
-                await db.execute(f"DROP TRIGGER IF EXISTS {name} ON satoshimachine.{table}")
-                await db.execute(
-                    f"CREATE TRIGGER {name} BEFORE {event} ON satoshimachine.{table}"
-                    " FOR EACH ROW EXECUTE FUNCTION satoshimachine.refuse_change()"
-                )
+    await refuse_changes(db, APPEND_ONLY)
 
 
 async def m014_take_over_old_rows(db: Connection) -> None:
@@ -82,6 +69,12 @@ async def m017_previews(db: Connection) -> None:
     """)
 
 
+async def m018_audit_chain(db: Connection) -> None:
+    """Entries of the audit trail say from where, before and after, and cover the one before."""
+    await add_columns(db, "audit_log", tables_corrections.AUDIT_COLUMNS)
+    await _create_indexes(db, AUDIT_INDEXES)
+
+
 async def _create_indexes(db: Connection, indexes: Iterable[tuple[str, str, str]]) -> None:
     for name, table, columns in indexes:
         if db.type == SQLITE:
@@ -90,12 +83,6 @@ async def _create_indexes(db: Connection, indexes: Iterable[tuple[str, str, str]
             on = f"{name} ON satoshimachine.{table}"
         await db.execute(f"CREATE INDEX IF NOT EXISTS {on} ({columns})")
 
-
-REFUSE_FUNCTION = """
-    CREATE OR REPLACE FUNCTION satoshimachine.refuse_change() RETURNS trigger
-    LANGUAGE plpgsql AS $$
-    BEGIN RAISE EXCEPTION 'this table is append-only'; END $$
-"""
 
 BOOKS = (
     # The companion extension inserts the first nine columns itself and may write any mode or a

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from lnbits.decorators import check_super_user
 
 from .api import (
+    audit,
     cash_outs,
     clients,
     connection,
@@ -28,7 +29,7 @@ _superuser_router = APIRouter(
 )
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
-    *(people, wallets, previews, setup, exports, summary, reports),
+    *(people, wallets, previews, setup, exports, summary, audit, reports),
 ):
     _superuser_router.include_router(_routes.router)
 

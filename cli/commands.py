@@ -11,7 +11,7 @@ from typing import Any
 from .. import clock, crud
 from ..domain.money import CURRENCY_EXPONENT, decimal_text
 from ..errors import NotConfigured
-from ..services import dump, quick
+from ..services import audit_chain, dump, quick
 from ..services.periods import read_period
 from ..services.reports_clients import ClientLine, read_clients
 from .words import complain, grouped, say, table
@@ -196,8 +196,18 @@ async def reconcile(given: argparse.Namespace) -> int:
 
 
 async def verify(given: argparse.Namespace) -> int:
-    """The audit trail."""
-    raise NotConfigured("The audit trail has no chain in this version")
+    """Walk the audit trail; 1 when an entry is not as it was written."""
+    await quick.require_books()
+    report = await audit_chain.verify(given.hash or None)
+    say(f"Entries that are right: {grouped(report.entries)}")
+    say(f"Head: entry {report.head_seq}, {report.head_hash}")
+    if report.ok:
+        say("The audit trail is as it was written. Keep the head elsewhere: a later 'verify' with")
+        say("--hash proves that nothing before it was rewritten.")
+        return FINE
+    place = "" if report.bad_seq is None else f" at entry {report.bad_seq}"
+    say(f"WRONG{place}: {report.why}")
+    return WRONG
 
 
 async def export(given: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from loguru import logger
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import SatMachineError
+from ..origin import came_from
 from ..services.quick import database_name
 from . import commands
 from .words import complain, say
@@ -40,6 +41,7 @@ async def _whole(given: argparse.Namespace) -> int:
 
 async def answer(given: argparse.Namespace) -> int:
     """Say what was found, or in plain words why nobody could look."""
+    came_from.set("command")
     say(f"Database: {database_name()}")
     try:
         return int(await getattr(commands, given.command)(given))

@@ -46,7 +46,7 @@ async def create_client(data: CreateClient, actor: str) -> Row:
             "updated_at": stored_time(now_us),
         }
         await conn.insert_rows("satoshimachine.dca_clients", [row])
-        await record(conn, "client_created", client_id, row, actor=actor, now_us=now_us)
+        await record(conn, "client_created", client_id, {}, actor=actor, now_us=now_us, after=row)
 
     await settlement(work)
     return await books.get_client(client_id)
@@ -77,9 +77,16 @@ async def update_client(client_id: str, data: UpdateClient, actor: str) -> Row:
         )
         if hit != 1:
             raise NotFound("There is no such client")
-        before = {name: client[name] for name in changes}
-        detail = {"from": before, "to": changes}
-        await record(conn, "client_updated", client_id, detail, actor=actor, now_us=now_us)
+        await record(
+            conn,
+            "client_updated",
+            client_id,
+            {},
+            actor=actor,
+            now_us=now_us,
+            before={name: client[name] for name in changes},
+            after=changes,
+        )
 
     await settlement(work)
     return await books.get_client(client_id)

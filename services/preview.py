@@ -88,7 +88,7 @@ async def make(request: PreviewRequest, actor: str) -> dict[str, Any]:
         "remarks": effect.remarks,
     }
     if not only_looking:
-        await _store(shown, request, effect, now_us)
+        await _store(shown, request, effect, now_us, actor)
     return shown
 
 
@@ -102,22 +102,26 @@ def _given_up(request: PreviewRequest, effect: Effect) -> int:
 
 
 async def _store(
-    shown: dict[str, Any], request: PreviewRequest, effect: Effect, now_us: int
+    shown: dict[str, Any], request: PreviewRequest, effect: Effect, now_us: int, actor: str
 ) -> None:
-    await crud.write(
-        "DELETE FROM satoshimachine.previews WHERE expires_us < :old", {"old": now_us - KEPT_US}
-    )
-    await crud.write(
-        "INSERT INTO satoshimachine.previews (id, request, shown, effect_hash, expires_us)"
-        " VALUES (:id, :request, :shown, :hash, :expires)",
-        {
-            "id": shown["preview_id"],
-            "request": json.dumps(request.dict(exclude_none=True), default=str),
-            "shown": json.dumps(shown),
-            "hash": effect.hash(),
-            "expires": now_us + VALID_US,
-        },
-    )
+    row = {
+        "id": shown["preview_id"],
+        "request": json.dumps(request.dict(exclude_none=True), default=str),
+        "shown": json.dumps(shown),
+        "effect_hash": effect.hash(),
+        "expires_us": now_us + VALID_US,
+    }
+
+    async def work(conn: BooksConnection) -> None:
+        await conn.execute(
+            "DELETE FROM satoshimachine.previews WHERE expires_us < :old",
+            {"old": now_us - KEPT_US},
+        )
+        await conn.insert_rows("satoshimachine.previews", [row])
+        detail = {"action": shown["action"], "amount_sats": shown["amount_sats"]}
+        await record(conn, "preview_shown", row["id"], detail, actor=actor, now_us=now_us)
+
+    await settlement(work)
 
 
 async def execute(preview_id: str, typed_sats: int | None, actor: str, poll: Poll) -> Any:

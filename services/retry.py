@@ -17,7 +17,7 @@ from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row
 from ..domain.money import MSAT_PER_SAT
 from ..domain.plan import Leg, LegKind, leg_key
-from ..domain.states import CashOutState, ShareState
+from ..domain.states import CashOutState, CommissionState, ShareState
 from ..errors import (
     FundingShort,
     FundingUnusable,
@@ -74,6 +74,8 @@ def retrying_share(
         problem = await _problem(conn, leg)
         if problem:
             await _note_share(conn, share_id, problem)
+            if by_hand:
+                await _note_asked(conn, share["cash_out_id"], leg, problem, actor)
             return problem
         payment_hash = await _move(conn, cash_out, leg)
         await _confirm_share(conn, share, wallet_id, payment_hash, actor)
@@ -121,6 +123,8 @@ def retrying_commission(
                 " WHERE id = :id",
                 {"m": problem, "id": cash_out_id},
             )
+            if by_hand:
+                await _note_asked(conn, cash_out_id, leg, problem, actor)
             return problem
         await _move(conn, cash_out, leg)
         await _confirm_commission(conn, cash_out_id, leg, actor)
@@ -173,6 +177,8 @@ def cancelling_share(
             {"share": share["leg_key"], "sats": sats, "fiat_minor": fiat, "reason": reason},
             actor=actor,
             now_us=now_us,
+            before={"status": ShareState.FAILED.value},
+            after={"status": ShareState.CANCELLED.value},
         )
         await show_owed(conn, share["client_id"], share["error_message"] or "")
         return await _share(conn, share_id)
@@ -306,6 +312,8 @@ async def _confirm_share(
         {"share": share["leg_key"], "sats": sats, "wallet_id": wallet_id},
         actor=actor,
         now_us=now_us,
+        before={"status": ShareState.FAILED.value, "wallet_id": share["wallet_id"]},
+        after={"status": ShareState.CONFIRMED.value, "wallet_id": wallet_id},
     )
     await show_owed(conn, client_id, share["error_message"] or "")
 
@@ -333,7 +341,26 @@ async def _confirm_commission(
     )
     await resolve_alerts(conn, f"commission:{cash_out_id}", now_us)
     detail = {"wallet_id": leg.to_wallet_id, "sats": leg.amount_sats}
-    await record(conn, "commission_paid", cash_out_id, detail, actor=actor, now_us=now_us)
+    await record(
+        conn,
+        "commission_paid",
+        cash_out_id,
+        detail,
+        actor=actor,
+        now_us=now_us,
+        before={"commission_status": CommissionState.FAILED.value},
+        after={"commission_status": CommissionState.PAID.value},
+    )
+
+
+async def _note_asked(
+    conn: BooksConnection, cash_out_id: str, leg: Leg, problem: str, actor: str
+) -> None:
+    """A person asked for it, and it did not help; what the timer tries is not worth an entry."""
+    detail = {"leg": leg.key, "message": problem}
+    await record(
+        conn, "retry_without_success", cash_out_id, detail, actor=actor, now_us=clock.now_us()
+    )
 
 
 async def _note_share(conn: BooksConnection, share_id: str, problem: str) -> None:

@@ -161,7 +161,14 @@ async def hold(
         {"id": cash_out["id"], "code": code.value},
     )
     await record(
-        conn, "cash_out_held", cash_out["id"], {"code": code.value}, actor=actor, now_us=now_us
+        conn,
+        "cash_out_held",
+        cash_out["id"],
+        {"code": code.value},
+        actor=actor,
+        now_us=now_us,
+        before={"status": CashOutState.PENDING.value},
+        after={"status": CashOutState.HELD.value},
     )
     await alert_held(conn, cash_out["id"], cash_out["lamassu_transaction_id"], code)
 
@@ -217,6 +224,8 @@ async def write_plan(conn: BooksConnection, cash_out: Row, plan: Plan, actor: st
         },
         actor=actor,
         now_us=now_us,
+        before={"status": CashOutState.PENDING.value},
+        after={"status": CashOutState.COMPLETED.value},
     )
     for share in plan.shares:
         if share.state is ShareState.FAILED:
@@ -371,7 +380,8 @@ async def mark_failed(cash_out_id: str, message: str) -> None:
             {"id": cash_out_id, "message": message},
         )
         if hit:
-            await record(conn, "cash_out_failed", cash_out_id, {"message": message}, now_us=now_us)
+            said, after = {"message": message}, {"status": CashOutState.FAILED.value}
+            await record(conn, "cash_out_failed", cash_out_id, said, now_us=now_us, after=after)
 
     await settlement(work)
 

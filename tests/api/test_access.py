@@ -22,6 +22,9 @@ from support.operator import BASE, LONG_AGO, Operator
 API_PREFIX = "/satmachineadmin/api/v1"
 ROUTES = """
     DELETE config/{config_id}
+    GET audit
+    GET audit/actions
+    GET audit/head
     GET charts
     GET client-limits
     GET clients
@@ -32,6 +35,7 @@ ROUTES = """
     GET config
     GET deposits
     GET deposits/{deposit_id}
+    GET exports/audit.csv
     GET exports/cash-outs.csv
     GET exports/clients.csv
     GET exports/deposits.csv
@@ -55,6 +59,7 @@ ROUTES = """
     GET users
     GET wallets
     PATCH config
+    POST audit/verify
     POST clients
     POST config
     POST deposits

@@ -23,7 +23,10 @@ NEXT = f"(SELECT MAX(seq) + 1 FROM {S}.audit_log)"
 
 
 def audit(action: str, subject: str, seq: str = NEXT) -> str:
-    return f"INSERT INTO {S}.audit_log VALUES ({seq}, 1, 'system', '{action}', {subject}, '{{}}')"
+    return (
+        f"INSERT INTO {S}.audit_log (seq, at_us, actor, action, subject, detail)"
+        f" VALUES ({seq}, 1, 'system', '{action}', {subject}, '{{}}')"
+    )
 
 
 # (the question that must answer, the damage). A question may be met by others too.
