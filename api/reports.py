@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from .. import clock, crud
-from ..services import reports_answers, reports_commission, reports_wallets, slow
+from .. import books, clock, crud
+from ..services import reports_answers, reports_commission, reports_wallets, slow, snapshots
 from ..services.export_csv import MEDIA_TYPE, csv_chunks, file_name
 from ..services.periods import Period, read_period
 from ..services.reports_sections import read_sections
@@ -76,6 +76,16 @@ async def get_section_file(
             "Cache-Control": "no-store",
         },
     )
+
+
+@router.get("/clients/{client_id}/snapshots")
+async def get_snapshots(
+    client_id: str, limit: Annotated[int, Query(ge=1, le=snapshots.HISTORY_MAX)] = 14
+) -> dict[str, Any]:
+    """What the client had at the end of each day (SAT-16), newest first."""
+    await books.get_client(client_id)
+    found = await snapshots.history(client_id, limit)
+    return {"data": [reports_answers.snapshot(day) for day in found], "total": len(found)}
 
 
 async def _period(first: str | None, last: str | None) -> Period:

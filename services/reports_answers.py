@@ -188,3 +188,16 @@ def commission(found: CommissionReport) -> dict[str, Any]:
             for one in impact_list(found)
         ],
     }
+
+
+def snapshot(day: dict[str, Any]) -> dict[str, Any]:
+    """One day of a client; each currency the client had anything in."""
+    return {
+        "day": day["day"],
+        "paid_sats": day["paid_sats"],
+        "owed_sats": day["owed_sats"],
+        "balances": [
+            {"currency": currency, "balance_minor": minor, "balance": fiat(minor, currency)}
+            for currency, minor in sorted(day["fiat"].items())
+        ],
+    }

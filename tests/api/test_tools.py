@@ -113,6 +113,12 @@ async def test_the_quick_lists(
     assert "not settled: 2" in text
     code, text = await said(capsys, "reconcile")
     assert code == 0, text
+    code, text = await said(capsys, "verify", hash="")
+    assert code == 0, text
+    assert "as it was written" in text
+    code, text = await said(capsys, "verify", hash="0" * 63 + "1")
+    assert code == 1
+    assert "shortened or rewritten" in text
 
 
 async def test_a_balance_that_was_edited_is_named(
