@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from .. import books, clock, crud
+from ..errors import NotFound
 from ..services import reports_answers, reports_commission, reports_wallets, slow, snapshots
 from ..services.export_csv import MEDIA_TYPE, csv_chunks, file_name
-from ..services.periods import Period, read_period
+from ..services.periods import Period, last_month, read_period
 from ..services.reports_sections import read_sections
 from ..services.reports_tables import SECTIONS, section_pages
 from .routing import AnsweringRoute
@@ -20,7 +21,6 @@ router = APIRouter(route_class=AnsweringRoute)
 
 FromDay = Annotated[str | None, Query(alias="from", max_length=10)]
 ToDay = Annotated[str | None, Query(alias="to", max_length=10)]
-Section = Literal["clients", "processing", "shares", "deposits", "splits"]
 
 
 @router.get("/reports/books")
@@ -43,9 +43,11 @@ async def get_commission(
     first: FromDay = None, last: ToDay = None, rule: str = reports_commission.OWN
 ) -> dict[str, Any]:
     """Every stored split by its own rule and by the others, and what each client got more or less
-    than `rule` asked.
+    than `rule` asked. Without days, the last month.
     """
     period = await _period(first, last)
+    if first is None and last is None:
+        period = last_month(period)
     reports_commission.refuse_long(period, rule)
 
     async def make(progress: slow.Progress) -> reports_commission.CommissionReport:
@@ -60,9 +62,11 @@ async def get_commission(
 
 @router.get("/reports/{section}.csv")
 async def get_section_file(
-    section: Section, first: FromDay = None, last: ToDay = None
+    section: str, first: FromDay = None, last: ToDay = None
 ) -> StreamingResponse:
-    """One section as a file; it is made whole before anything is sent."""
+    """One section as a file; it is made whole before anything is sent. Raises NotFound."""
+    if section not in SECTIONS:
+        raise NotFound("The report has no such section")
     period = await _period(first, last)
     found = await read_sections(period)
     table, _ = SECTIONS[section]

@@ -43,3 +43,9 @@ def read_period(first: str | None, last: str | None, time_zone: str) -> Period:
         day_start_us(begins, time_zone) if begins else 0,
         day_start_us(ends + timedelta(days=1), time_zone),
     )
+
+
+def last_month(until: Period) -> Period:
+    """The 31 days that end with this period."""
+    first = until.last - timedelta(days=30)
+    return read_period(first.isoformat(), until.last.isoformat(), until.time_zone)
