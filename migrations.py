@@ -11,12 +11,12 @@ from collections.abc import Iterable
 
 from lnbits.db import SQLITE, Connection
 
-from . import tables_corrections, tables_reconciliation
+from . import tables_corrections, tables_reconciliation, tables_reports
 from .append_only import refuse_changes
 from .indexes import AUDIT_INDEXES, INDEXES, PAGE_INDEXES
 from .legacy import add_columns, copy_old_rows, set_old_tables_aside
 
-SCHEMA_VERSION = 20  # the number of the last migration below; readiness compares it
+SCHEMA_VERSION = 21  # the number of the last migration below; readiness compares it
 
 APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
 
@@ -90,6 +90,14 @@ async def m020_corrections(db: Connection) -> None:
     await add_columns(db, "dca_payments", tables_corrections.SHARE_COLUMNS)
     await _create_indexes(db, tables_corrections.INDEXES)
     await refuse_changes(db, tables_corrections.APPEND_ONLY)
+
+
+async def m021_snapshots(db: Connection) -> None:
+    """What every account held at the end of each day (services/snapshots.py)."""
+    for statement in tables_reports.TABLES:
+        await db.execute(statement)
+    await _create_indexes(db, tables_reports.INDEXES)
+    await refuse_changes(db, tables_reports.APPEND_ONLY)
 
 
 async def _create_indexes(db: Connection, indexes: Iterable[tuple[str, str, str]]) -> None:

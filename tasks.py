@@ -18,6 +18,7 @@ from .services import reconcile
 from .services.audit_chain import note_daily_head
 from .services.readiness import require_schema
 from .services.reconcile_schedule import queue_if_due
+from .services.snapshots import take_due_snapshots
 from .transaction_processor import recover, tick
 
 TASK_NAME = "ext_satmachineadmin_tick"
@@ -81,6 +82,7 @@ async def heartbeat() -> None:
     try:
         await _beat()
         await note_daily_head()
+        await take_due_snapshots()
     except PollRunning:
         logger.debug("event=poll_skipped reason=another_one_runs")
     except SatMachineError as exc:

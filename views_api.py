@@ -17,6 +17,7 @@ from .api import (
     people,
     previews,
     reconciliation,
+    reports,
     setup,
     summary,
     wallets,
@@ -31,7 +32,7 @@ _superuser_router = APIRouter(
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
     *(people, wallets, previews, setup, exports, summary, audit, corrections),
-    *(reconciliation,),
+    *(reconciliation, reports),
 ):
     _superuser_router.include_router(_routes.router)
 

@@ -117,7 +117,7 @@ def day_clauses(
     first: str | None, last: str | None, time_zone: str, column: str, stored: Any
 ) -> list[Clause]:
     """From this day to that one, both included, in the operator's time zone."""
-    from_day, to_day = _day("from", first), _day("to", last)
+    from_day, to_day = parse_day("from", first), parse_day("to", last)
     if from_day and to_day and from_day > to_day:
         raise BadInput("from: this day is after the last one", hint="Swap the two days.")
     clauses = []
@@ -130,7 +130,8 @@ def day_clauses(
     return clauses
 
 
-def _day(name: str, text: str | None) -> date | None:
+def parse_day(name: str, text: str | None) -> date | None:
+    """A day as people write it in an address, None for none. Raises BadInput."""
     if not text:
         return None
     try:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support.environment import CHECKOUT
 
-ROOMS = ("domain", "adapters", "services", "api")
+ROOMS = ("domain", "adapters", "services", "api", "cli")
 LINES_PER_FILE = 400
 LINES_PER_FUNCTION = 60
 
@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "indexes": set(),
     "append_only": set(),
     "tables_corrections": set(),
+    "tables_reports": set(),
     "origin": set(),
     "tables_reconciliation": set(),
     "migrations": {
@@ -46,10 +47,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "append_only",
         "tables_corrections",
         "tables_reconciliation",
+        "tables_reports",
     },
     "adapters": FACTS | {"adapters"},
     "services": FACTS | {"adapters", "services", "migrations", "legacy"},
     "api": FACTS | {"services", "api", "transaction_processor"},
+    "cli": FACTS | {"services", "cli"},
+    "tools": set(),  # finds LNbits and hands over to cli
     "views": {"errors", "models", "services", "api"},
     "views_api": {"errors", "services", "api"},
     "transaction_processor": {"errors", "clock", "database", "crud", "adapters", "services"},

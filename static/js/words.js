@@ -41,6 +41,10 @@ const satmWords = {
     active: {icon: 'check_circle', color: 'positive'},
     inactive: {icon: 'pause_circle_filled'}
   },
+  tally: {
+    ok: {icon: 'check_circle', color: 'positive'},
+    mismatch: {icon: 'error', color: 'negative'}
+  },
   deposit: {
     pending: {icon: 'hourglass_empty', color: 'info'},
     confirmed: {icon: 'check_circle', color: 'positive'},

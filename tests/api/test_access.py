@@ -33,6 +33,7 @@ ROUTES = """
     GET clients/{client_id}/balance
     GET clients/{client_id}/distributions
     GET clients/{client_id}/sheet
+    GET clients/{client_id}/snapshots
     GET config
     GET corrections
     GET deposits
@@ -54,6 +55,10 @@ ROUTES = """
     GET reconciliations
     GET reconciliations/{run_id}
     GET reconciliations/{run_id}/items
+    GET reports/books
+    GET reports/commission
+    GET reports/wallets
+    GET reports/{section}.csv
     GET settings
     GET setup
     GET setup/split-rules
@@ -364,7 +369,13 @@ async def test_no_get_changes_anything(lnbits_app: FastAPI, operator: Operator) 
         if method != "GET":
             continue
         for cash_out in rows:
-            url = fill(path, client_id=client, deposit_id=deposit, any_id=cash_out["id"])
+            url = fill(
+                path,
+                client_id=client,
+                deposit_id=deposit,
+                any_id=cash_out["id"],
+                section="clients",
+            )
             answer = await operator.http.get(url, params=needed(path))
             assert answer.status_code == 200, f"{url}: {answer.text}"
             if "any_id" not in path:

@@ -94,6 +94,14 @@ ROWS: dict[str, Values] = {
     "polls": {"id": "p", "cause": "timer", "started_us": 1, "result": "ok"},
     "source_hours": {"hour_us": 1, "rows": 1, "digest": "d"},
     "leases": {"name": "n", "holder": "h", "expires_us": 1},
+    "balance_snapshots": {
+        "account": "operator",
+        "unit": "sat",
+        "day": "2026-01-31",
+        "balance": 1,
+        "last_seq": 1,
+        "taken_us": 1,
+    },
     "idempotency_keys": {"key": "k", "request_hash": "h", "created_us": 1},
     "alerts": {
         "id": "a",
@@ -157,6 +165,7 @@ PRIMARY_KEYS = {
     "polls": "id",
     "source_hours": "hour_us",
     "leases": "name",
+    "balance_snapshots": "account unit day",
     "idempotency_keys": "key",
     "alerts": "id",
     "audit_log": "seq",
@@ -173,7 +182,10 @@ UNIQUES = (
     ("settlement_legs", "checking_id_out"),
     ("alerts", "dedupe_key"),
 )
-APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs", *more.APPEND_ONLY)
+APPEND_ONLY = (
+    *("ledger_entries", "audit_log", "settlement_legs", "balance_snapshots"),
+    *more.APPEND_ONLY,
+)
 
 _UNPAID = {"status": "failed", "payment_hash": None}
 _FUNDING = {"kind": "funding", "from_wallet_id": None, "checking_id_out": None}

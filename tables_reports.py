@@ -1,0 +1,19 @@
+"""The table of the reports: what every account held at the end of each day (SAT-16)."""
+
+TABLES = (
+    # One row an account, unit and UTC day in which it held something or was moved. Follows from
+    # the ledger's entries, and is kept so that a later change of an entry does not rewrite it.
+    """
+    CREATE TABLE IF NOT EXISTS satoshimachine.balance_snapshots (
+        account TEXT NOT NULL,
+        unit TEXT NOT NULL,
+        day TEXT NOT NULL,                  -- 2026-01-31, ends at 00:00 UTC of the next one
+        balance BIGINT NOT NULL,
+        last_seq BIGINT NOT NULL,           -- the ledger's entry that it follows from
+        taken_us BIGINT NOT NULL,
+        PRIMARY KEY (account, unit, day)
+    )
+    """,
+)
+INDEXES = (("idx_satm_snapshot_day", "balance_snapshots", "day"),)
+APPEND_ONLY = ("balance_snapshots",)
