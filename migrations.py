@@ -80,6 +80,8 @@ async def m021_snapshots(db: Connection) -> None:
     for statement in tables_reports.TABLES:
         await db.execute(statement)
     await _create_indexes(db, tables_reports.INDEXES)
+    for name in tables_reports.REPLACED:
+        await db.execute(f"DROP INDEX IF EXISTS satoshimachine.{name}")
     await refuse_changes(db, tables_reports.APPEND_ONLY)
 
 
