@@ -91,6 +91,8 @@ MENDS: dict[str, Mend] = {
     "chain_broken": Mend(("adjust_balance", ACKNOWLEDGE), _BY_HAND),
     "ledger_gap": Mend(("adjust_balance", ACKNOWLEDGE), _BY_HAND),
     "balance_differs": Mend(("adjust_balance", ACKNOWLEDGE), _BY_HAND),
+    "correction_differs": Mend((ACKNOWLEDGE,), _BY_HAND),
+    "claim_differs": Mend(("recover_overpayment", "write_off", ACKNOWLEDGE), _BY_HAND),
     "deposit_differs": Mend(("adjust_balance", ACKNOWLEDGE), _BY_HAND),
 }
 

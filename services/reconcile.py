@@ -33,6 +33,7 @@ from .doorbell import doorbell
 from .findings import counts
 from .observe import WINDOW_US
 from .reconcile_cash_outs import tie_out
+from .reconcile_corrections import corrections
 from .reconcile_run import ALERT_KEY, RUN, UNSTORED_KEY, Cancelled, Run
 from .reconcile_scope import changed_since, clauses_of, count_of, narrowed, slice_of
 from .reconcile_source import NEW_ROWS_FROM_US, SourceSide
@@ -260,6 +261,7 @@ async def _whole_books(run: Run, left: set[str], full: bool) -> None:
         await whole.balances(run)
     if "wallets" in left:
         await whole.wallets(run, None if full else marks["last_at_us"])
+        await corrections(run)
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from satmachineadmin.dev import sample_rows
 from satmachineadmin.services import audit_chain
 from support.books import SCHEMA, without_triggers
 from support.lnbits_app import make_account, make_wallet
-from support.machine import fetch, our_routes
+from support.machine import change, fetch, our_routes
 from support.operator import BASE, Operator
 
 LOG = f"{SCHEMA}.audit_log"
@@ -127,6 +127,10 @@ class Everything:
                 "POST", "previews", json={"action": "retry_share", "share_id": other}
             ),
             ("POST", "previews/{preview_id}/execute"): lambda: self._execute(other),
+            ("POST", "reconciliations"): lambda: api("POST", "reconciliations", expect=202),
+            ("POST", "reconciliations/{run_id}/cancel"): self._cancel_run,
+            ("POST", "findings/{finding_id}/acknowledge"): lambda: self._finding("acknowledge"),
+            ("POST", "findings/{finding_id}/notes"): lambda: self._finding("notes"),
             ("PUT", "approval"): lambda: api("PUT", "approval", json={"above_sats": None}),
             ("POST", "corrections/{correction_id}/reject"): self._reject,
             ("DELETE", "config/{config_id}"): lambda: api("DELETE", f"config/{config}"),
@@ -147,6 +151,24 @@ class Everything:
         await self.api("POST", f"previews/{looked['preview_id']}/execute", json={})
         path = f"corrections/{looked['correction_id']}/reject"
         await self.api("POST", path, json={"reason": "not agreed"})
+
+    async def _cancel_run(self) -> None:
+        from satmachineadmin.models_reconciliation import Scope
+        from satmachineadmin.services import reconcile
+
+        await reconcile.stop_working()
+        await change(f"UPDATE {SCHEMA}.reconciliation_runs SET status = 'done'")
+        run_id = await reconcile.queue(Scope(), actor="nobody")
+        await self.api("POST", f"reconciliations/{run_id}/cancel")
+
+    async def _finding(self, route: str) -> None:
+        from support.constraints_reconciliation import ROWS
+
+        row = {**ROWS["findings"], "id": route, "fingerprint": route}
+        names = ", ".join(row)
+        marks = ", ".join(f":{name}" for name in row)
+        await change(f"INSERT INTO {SCHEMA}.findings ({names}) VALUES ({marks})", row)
+        await self.api("POST", f"findings/{route}/{route}", json={"note": "looked at it"})
 
     async def _resume(self) -> None:
         from satmachineadmin.services.gates import HALT, close_gate
