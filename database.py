@@ -346,6 +346,22 @@ async def own(work: Callable[[BooksConnection], Awaitable[T]]) -> T:
     return await uncancelled(patiently(run))
 
 
+async def glance(work: Callable[[BooksConnection], Awaitable[T]]) -> T:
+    """Reads of both databases, each statement at its own moment; in nobody's way on PostgreSQL, so
+    our lock is taken on SQLite only. Raises DatabaseBusy.
+    """
+    if core_db.type == SQLITE:
+        return await own(work)
+
+    async def run() -> T:
+        async with core_db.engine.connect() as raw:
+            conn = PostgresConnection(raw)
+            await conn.rows(f"SELECT {LIMITS}")
+            return await work(conn)
+
+    return await uncancelled(patiently(run))
+
+
 async def patiently(run: Callable[[], Awaitable[T]]) -> T:
     """Run it again a few times while another writer holds the database, then DatabaseBusy.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from lnbits.db import SQLITE, Connection
 
-from . import tables_corrections, tables_reports
+from . import tables_corrections, tables_reconciliation, tables_reports
 from .append_only import refuse_changes
 from .indexes import AUDIT_INDEXES, INDEXES, PAGE_INDEXES
 from .legacy import add_columns, copy_old_rows, set_old_tables_aside
@@ -75,22 +75,36 @@ async def m018_audit_chain(db: Connection) -> None:
     await _create_indexes(db, AUDIT_INDEXES)
 
 
+async def m019_reconciliation(db: Connection) -> None:
+    """Runs, what they found, and the life of each finding (services/reconcile.py)."""
+    for statement in tables_reconciliation.TABLES:
+        await db.execute(statement)
+    await _create_indexes(db, tables_reconciliation.INDEXES)
+    await refuse_changes(db, tables_reconciliation.APPEND_ONLY)
+
+
+async def m020_corrections(db: Connection) -> None:
+    """What a person put right: entries, movements, what clients owe (services/corrections.py)."""
+    for statement in tables_corrections.TABLES:
+        await db.execute(statement)
+    await add_columns(db, "dca_payments", tables_corrections.SHARE_COLUMNS)
+    await _create_indexes(db, tables_corrections.INDEXES)
+    await refuse_changes(db, tables_corrections.APPEND_ONLY)
+
+
 async def m021_snapshots(db: Connection) -> None:
     """What every account held at the end of each day (services/snapshots.py)."""
     for statement in tables_reports.TABLES:
         await db.execute(statement)
     await _create_indexes(db, tables_reports.INDEXES)
-    for name in tables_reports.REPLACED:
-        await db.execute(f"DROP INDEX IF EXISTS satoshimachine.{name}")
+    await db.execute(tables_reports.DROP_REPLACED_INDEX)
     await refuse_changes(db, tables_reports.APPEND_ONLY)
 
 
 async def _create_indexes(db: Connection, indexes: Iterable[tuple[str, str, str]]) -> None:
     for name, table, columns in indexes:
-        if db.type == SQLITE:
-            on = f"satoshimachine.{name} ON {table}"
-        else:
-            on = f"{name} ON satoshimachine.{table}"
+        schemas = ("satoshimachine.", "") if db.type == SQLITE else ("", "satoshimachine.")
+        on = f"{schemas[0]}{name} ON {schemas[1]}{table}"
         await db.execute(f"CREATE INDEX IF NOT EXISTS {on} ({columns})")
 
 

@@ -74,7 +74,13 @@ class OperatorSettings(BaseModel):
     api_tokens_may_move_money: bool = False
     # Whoever sends more than this through a preview types the sum once more.
     typed_amount_above_sats: int = Field(1_000_000, ge=0, le=SUPPLY_SATS)
+    # Every day at this minute of the day in UTC; one a week compares everything (SAT-45, SAT-58).
+    reconcile_daily: bool = True
+    reconcile_minute_utc: int = Field(0, ge=0, le=1439)
+    reconcile_full_weekday: int = Field(6, ge=0, le=6)  # 0 is Monday
     start_at_us: int | None = None
+    # Above it a correction needs the second person (services/approval.py); None: off.
+    second_approval_above_sats: int | None = Field(None, ge=0, le=SUPPLY_SATS)
 
     class Config:
         use_enum_values = False
@@ -108,6 +114,9 @@ class UpdateSettings(Request):
     funding_ln: FundingMode | None
     api_tokens_may_move_money: bool | None
     typed_amount_above_sats: int | None
+    reconcile_daily: bool | None
+    reconcile_minute_utc: int | None
+    reconcile_full_weekday: int | None
     start_at: datetime | None
 
     _aware = validator("start_at", allow_reuse=True)(aware)

@@ -25,5 +25,5 @@ INDEXES = (
     ),
 )
 # The index above begins with its columns.
-REPLACED = ("idx_satm_entry_account",)
+DROP_REPLACED_INDEX = "DROP INDEX IF EXISTS satoshimachine.idx_satm_entry_account"
 APPEND_ONLY = ("balance_snapshots",)

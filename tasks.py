@@ -14,12 +14,16 @@ from loguru import logger
 from . import clock, crud
 from .errors import Disposition, PollRunning, SatMachineError
 from .origin import came_from
+from .services import reconcile
 from .services.audit_chain import note_daily_head
 from .services.readiness import require_schema
+from .services.reconcile_schedule import queue_if_due
 from .services.snapshots import take_due_snapshots
 from .transaction_processor import recover, tick
 
 TASK_NAME = "ext_satmachineadmin_tick"
+RECONCILE_NAME = "ext_satmachineadmin_reconcile"
+RECONCILE_S = 30  # how soon a due or interrupted reconciliation is noticed; some small queries
 HEARTBEAT_S = 5  # how soon a stop, a new interval or a due poll is noticed; one small query
 BACKOFF_FIRST_S = 60
 STOP_WAIT_S = 10  # a settlement in progress ends in milliseconds, a query to the ATM is cut
@@ -42,17 +46,34 @@ timer = Timer()
 def satmachineadmin_start() -> None:
     """Called by LNbits after the routes are there."""
     task_manager.create_permanent_task(heartbeat, name=TASK_NAME, interval=HEARTBEAT_S)
+    task_manager.create_permanent_task(reconciling, name=RECONCILE_NAME, interval=RECONCILE_S)
 
 
 async def satmachineadmin_stop() -> None:
     """Called by LNbits at deactivation, upgrade and uninstall: no poller is left behind."""
-    task = task_manager.get_task(TASK_NAME)
-    if task is None:
-        return
-    task_manager.cancel_task(task)
-    done, _ = await asyncio.wait({task.task}, timeout=STOP_WAIT_S)
-    if not done:
-        logger.error("event=poller_did_not_stop")
+    await reconcile.stop_working()
+    for name in (TASK_NAME, RECONCILE_NAME):
+        task = task_manager.get_task(name)
+        if task is None:
+            continue
+        task_manager.cancel_task(task)
+        done, _ = await asyncio.wait({task.task}, timeout=STOP_WAIT_S)
+        if not done:
+            logger.error(f"event=task_did_not_stop name={name}")
+
+
+async def reconciling() -> None:
+    """Reconcile when it is due, or go on with what was interrupted. A task of its own: a tick does
+    not wait for it.
+    """
+    try:
+        await require_schema()
+        await queue_if_due()
+        await reconcile.work_off()
+    except SatMachineError as exc:
+        logger.warning(f"event=reconciliation_left code={exc.code} message={exc.message}")
+    except Exception:
+        logger.exception("event=reconciliation_crashed")
 
 
 async def heartbeat() -> None:

@@ -10,11 +10,13 @@ from .api import (
     cash_outs,
     clients,
     connection,
+    corrections,
     deposits,
     exports,
     overview,
     people,
     previews,
+    reconciliation,
     reports,
     setup,
     summary,
@@ -29,7 +31,8 @@ _superuser_router = APIRouter(
 )
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
-    *(people, wallets, previews, setup, exports, summary, audit, reports),
+    *(people, wallets, previews, setup, exports, summary, audit, corrections),
+    *(reconciliation, reports),
 ):
     _superuser_router.include_router(_routes.router)
 

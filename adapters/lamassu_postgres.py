@@ -117,21 +117,32 @@ class LamassuSource:
     async def rows_in_hour(
         self, hour_us: int, *, start_at_us: int
     ) -> AsyncIterator[list[SourceRow]]:
-        """The candidates of one bucket in pages, in order of (created, id).
+        """The candidates of one bucket in pages, in order of (created, id)."""
+        until_us = None if hour_us >= FAR_HOUR_US else hour_us + HOUR_US
+        async for page in self.pages(hour_us, until_us, start_at_us=start_at_us):
+            yield page
+
+    async def pages(
+        self,
+        from_us: int,
+        until_us: int | None,
+        *,
+        start_at_us: int,
+        size: int = PAGE_ROWS_MAX,
+        cursor: tuple[str | None, str | None] = sql.NO_CURSOR,
+    ) -> AsyncIterator[list[SourceRow]]:
+        """The candidates created in [from, until), until None: no end; `cursor`: after this row.
 
         Pages continue after the last (created, id), so rows of the same microsecond are
         neither lost nor doubled, and no transaction stays open between pages.
         """
-        until_us = None if hour_us >= FAR_HOUR_US else hour_us + HOUR_US
-        cursor: tuple[str | None, str | None] = sql.NO_CURSOR
         while True:
             page = await self._rows(
-                sql.rows_in_hour,
-                *(hour_us, until_us, _clamp(start_at_us), *cursor, PAGE_ROWS_MAX),
+                sql.rows_in_hour, *(from_us, until_us, _clamp(start_at_us), *cursor, size)
             )
             if page:
                 yield page
-            if len(page) < PAGE_ROWS_MAX:
+            if len(page) < size:
                 return
             cursor = (page[-1]["created"], page[-1]["id"])
 

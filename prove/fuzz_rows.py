@@ -19,8 +19,9 @@ from satmachineadmin.dev import sample_rows
 from satmachineadmin.domain.eligibility import classify, settle_problem
 from satmachineadmin.domain.money import CURRENCY_EXPONENT
 from satmachineadmin.domain.states import HOLD_REASONS, CashOutState, HoldCode, SplitRule
+from satmachineadmin.domain.verdicts import FACTS
 from satmachineadmin.services import settle
-from satmachineadmin.services.intake import FACTS, Intake, store_rows
+from satmachineadmin.services.intake import Intake, store_rows
 from support.operator import BASE, Operator
 from support.proof import prove
 

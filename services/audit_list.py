@@ -110,6 +110,7 @@ def shown(row: Row) -> dict[str, Any]:
     names = ("seq", "actor", "action", "subject", "origin", "prev_hash", "entry_hash")
     return {
         **{name: row[name] for name in names},
+        "id": row["seq"],
         "at": clock.iso(row["at_us"]),
         "detail": json.loads(row["detail"]),
         "before": json.loads(row["before_json"]) if row["before_json"] else None,

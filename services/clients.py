@@ -112,14 +112,18 @@ async def balances_of(client_ids: Sequence[str]) -> dict[str, list[dict[str, Any
     for row in await books.ledger_sums(list(accounts)) if accounts else ():
         currency = str(row["unit"])
         deposited, balance = int(row["credited"]), int(row["balance"])
+        adjusted = int(row["adjusted"])
+        charged = deposited + adjusted - balance
         answers[accounts[row["account"]]].append(
             {
                 "currency": currency,
                 "total_deposits_minor": deposited,
-                "total_payments_minor": deposited - balance,
+                "adjusted_minor": adjusted,
+                "total_payments_minor": charged,
                 "remaining_minor": balance,
                 "total_deposits": decimal_text(deposited, currency),
-                "total_payments": decimal_text(deposited - balance, currency),
+                "adjusted": decimal_text(adjusted, currency),
+                "total_payments": decimal_text(charged, currency),
                 "remaining_balance": decimal_text(balance, currency),
             }
         )

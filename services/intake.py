@@ -22,27 +22,10 @@ from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row
 from ..domain.eligibility import SourceRow, Verdict, classify, read_sale
 from ..domain.states import HOLD_REASONS, OPEN_STATES, CashOutState, HoldCode, SplitRule
+from ..domain.verdicts import FACTS
 from .alerts import raise_alert, resolve_alerts
 from .settle import alert_held
 
-# Columns whose change means something; a machine's new name does not.
-FACTS = (
-    "crypto_code",
-    "crypto_atoms",
-    "received_crypto_atoms",
-    "fiat",
-    "fiat_code",
-    "status",
-    "dispense",
-    "dispense_confirmed",
-    "error",
-    "error_code",
-    "commission_percentage",
-    "discount",
-    "raw_ticker_price",
-    "created",
-    "confirmed_at",
-)
 CHANGING = ("status", "hold_code", "crypto_atoms", "received_crypto_atoms", "fiat_minor")
 AMOUNTS = (
     "crypto_code",

@@ -31,6 +31,7 @@ from .takeover import take_over
 
 # LNbits' database is locked while one slice is compared.
 LEGS_PER_SLICE = 2_000
+LEG = "leg_key, from_wallet_id, to_wallet_id, amount_sats, checking_id_in, checking_id_out"
 
 _lines: list[Check] = []
 _lock = asyncio.Lock()
@@ -218,7 +219,8 @@ async def _wallets_agree() -> str:
 async def _compare_slice(after: str) -> tuple[int, int, int, str]:
     async def work(conn: BooksConnection) -> tuple[int, int, int, str]:
         legs = await conn.rows(
-            "SELECT * FROM satoshimachine.settlement_legs WHERE leg_key > :after"
+            f"SELECT {LEG} FROM satoshimachine.settlement_legs WHERE leg_key > :after UNION ALL"
+            f" SELECT {LEG} FROM satoshimachine.correction_legs WHERE leg_key > :after"
             " ORDER BY leg_key LIMIT :most",
             {"after": after, "most": LEGS_PER_SLICE},
         )

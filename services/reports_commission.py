@@ -186,13 +186,14 @@ def _add(report: CommissionReport, row: Row) -> Off | None:
 
 async def _add_impacts(report: CommissionReport, off: Sequence[Off]) -> None:
     """What each client of these cash-outs should have got. Shares that were given up are part of
-    the division, and nobody's gain or loss.
+    the division, and nobody's gain or loss; what was withheld for an over-payment was got.
     """
     ids = [one[0] for one in off]
 
     async def work(conn: BooksConnection) -> list[Row]:
         return await conn.rows_in(
-            "SELECT cash_out_id, client_id, amount_sats, fiat_minor, status"
+            "SELECT cash_out_id, client_id, fiat_minor, status,"
+            " amount_sats + COALESCE(withheld_sats, 0) AS worth_sats"
             " FROM satoshimachine.dca_payments WHERE cash_out_id IN ({marks})",
             ids,
         )
@@ -210,7 +211,7 @@ async def _add_impacts(report: CommissionReport, off: Sequence[Off]) -> None:
                 continue
             one = report.impacts.setdefault(client_id, Impact(client_id))
             one.cash_outs += 1
-            one.got_sats += int(share["amount_sats"])
+            one.got_sats += int(share["worth_sats"])
             one.expected_sats += expected[client_id]
 
 

@@ -6,6 +6,7 @@ The sats lie in the source wallet of the cash-out they came from, whatever the s
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from loguru import logger
 
@@ -27,6 +28,7 @@ from ..errors import (
     StillFailed,
     ensure,
 )
+from . import receivables
 from .alerts import resolve_alerts
 from .gates import refuse_if_stopped
 from .owed import show_owed
@@ -49,9 +51,12 @@ async def retry_share(share_id: str, *, by_hand: bool = False, actor: str = SYST
 
 
 def retrying_share(
-    share_id: str, *, by_hand: bool, actor: str
+    share_id: str, *, by_hand: bool, actor: str, to_wallet_id: str | None = None
 ) -> Callable[[BooksConnection], Awaitable[Row | str]]:
-    """The paid share, or why it still cannot be delivered, inside a transaction."""
+    """The paid share, or why it still cannot be delivered, inside a transaction.
+
+    `to_wallet_id`: a wallet that a person chose, in place of the client's own.
+    """
 
     async def work(conn: BooksConnection) -> Row | str:
         await refuse_if_stopped(conn, by_hand=by_hand)
@@ -61,7 +66,7 @@ def retrying_share(
             "SELECT wallet_id FROM satoshimachine.dca_clients WHERE id = :id",
             {"id": share["client_id"]},
         )
-        wallet_id = client["wallet_id"] if client else share["wallet_id"]
+        wallet_id = to_wallet_id or (client["wallet_id"] if client else share["wallet_id"])
         lamassu_id = share["lamassu_transaction_id"]
         leg = Leg(
             leg_key(lamassu_id, LegKind.SHARE, share["client_id"]),
@@ -170,6 +175,7 @@ def cancelling_share(
             now_us=now_us,
             cash_out_id=share["cash_out_id"],
         )
+        await receivables.give_back(conn, share, now_us)
         await record(
             conn,
             "share_cancelled",
@@ -242,6 +248,23 @@ async def _cash_out(conn: BooksConnection, cash_out_id: str) -> Row:
     if row is None or row["status"] != CashOutState.COMPLETED.value:
         raise StateConflict("This cash-out was not settled")
     return row
+
+
+async def moved_leg(conn: BooksConnection, key: str) -> Leg:
+    """A movement that happened."""
+    row = await conn.row(
+        "SELECT * FROM satoshimachine.settlement_legs WHERE leg_key = :key", {"key": key}
+    )
+    ensure(row is not None, "a movement is missing")
+    found: Any = row
+    return Leg(
+        key,
+        LegKind(found["kind"]),
+        found["from_wallet_id"],
+        found["to_wallet_id"],
+        int(found["amount_sats"]),
+        key.rsplit(":", 1)[-1],
+    )
 
 
 async def _problem(conn: BooksConnection, leg: Leg) -> str | None:

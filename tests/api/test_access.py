@@ -25,6 +25,7 @@ ROUTES = """
     GET audit
     GET audit/actions
     GET audit/head
+    GET approval
     GET charts
     GET client-limits
     GET clients
@@ -34,6 +35,7 @@ ROUTES = """
     GET clients/{client_id}/sheet
     GET clients/{client_id}/snapshots
     GET config
+    GET corrections
     GET deposits
     GET deposits/{deposit_id}
     GET exports/audit.csv
@@ -43,10 +45,16 @@ ROUTES = """
     GET exports/report.csv
     GET exports/shares.csv
     GET facets
+    GET findings
+    GET findings/{finding_id}
     GET funds
+    GET health
     GET host-key
     GET needs
     GET polls
+    GET reconciliations
+    GET reconciliations/{run_id}
+    GET reconciliations/{run_id}/items
     GET reports/books
     GET reports/commission
     GET reports/wallets
@@ -61,13 +69,17 @@ ROUTES = """
     GET transactions/{any_id}
     GET transactions/{any_id}/distributions
     GET transactions/{any_id}/explanation
+    GET transactions/{any_id}/sides
     GET users
     GET wallets
     PATCH config
     POST audit/verify
     POST clients
     POST config
+    POST corrections/{correction_id}/reject
     POST deposits
+    POST findings/{finding_id}/acknowledge
+    POST findings/{finding_id}/notes
     POST manual-poll
     POST payments/{share_id}/cancel
     POST payments/{share_id}/retry
@@ -75,12 +87,15 @@ ROUTES = """
     POST previews/{preview_id}/execute
     POST process-transaction/{lamassu_id}
     POST readiness
+    POST reconciliations
+    POST reconciliations/{run_id}/cancel
     POST resume/{gate}
     POST setup/arm
     POST test-connection
     POST test-transaction
     POST transactions/{any_id}/retry-commission
     POST transactions/{any_id}/skip
+    PUT approval
     PUT clients/{client_id}
     PUT config/{config_id}
     PUT deposits/{deposit_id}/status

@@ -17,7 +17,7 @@ from satmachineadmin.dev import sample_rows
 from satmachineadmin.services import audit_chain
 from support.books import SCHEMA, without_triggers
 from support.lnbits_app import make_account, make_wallet
-from support.machine import fetch, our_routes
+from support.machine import change, fetch, our_routes
 from support.operator import BASE, Operator
 
 LOG = f"{SCHEMA}.audit_log"
@@ -67,7 +67,7 @@ class Everything:
         api, operator = self.api, self.operator
         config = (await api("GET", "config"))["id"]
         user, wallet = await make_account()
-        client = await operator.add_client()
+        client = self.client = await operator.add_client()
         deposit = await api("POST", "deposits", json={"client_id": client, "amount": "10"})
         held = sample_rows.sale(fiat=1000, commission_percentage="7")
         sale = sample_rows.sale(fiat=1000)
@@ -78,9 +78,6 @@ class Everything:
         operator.commission_wallet = await make_wallet("commission")
         key = (await api("GET", "host-key"))["ssh_host_key"]
         await operator.lamassu.insert([sale])
-        looked = await api(
-            "POST", "previews", json={"action": "cancel_share", "share_id": other, "reason": "gone"}
-        )
         new = {"user_id": user, "wallet_id": wallet}
         settled = {"status": "confirmed"}
         saved = operator.connection(password="not-to-be-seen")
@@ -129,12 +126,49 @@ class Everything:
             ("POST", "previews"): lambda: api(
                 "POST", "previews", json={"action": "retry_share", "share_id": other}
             ),
-            ("POST", "previews/{preview_id}/execute"): lambda: api(
-                "POST", f"previews/{looked['preview_id']}/execute", json={}
-            ),
+            ("POST", "previews/{preview_id}/execute"): lambda: self._execute(other),
+            ("POST", "reconciliations"): lambda: api("POST", "reconciliations", expect=202),
+            ("POST", "reconciliations/{run_id}/cancel"): self._cancel_run,
+            ("POST", "findings/{finding_id}/acknowledge"): lambda: self._finding("acknowledge"),
+            ("POST", "findings/{finding_id}/notes"): lambda: self._finding("notes"),
+            ("PUT", "approval"): lambda: api("PUT", "approval", json={"above_sats": None}),
+            ("POST", "corrections/{correction_id}/reject"): self._reject,
             ("DELETE", "config/{config_id}"): lambda: api("DELETE", f"config/{config}"),
             ("POST", "setup/arm"): self._arm,
         }
+
+    async def _execute(self, share: str) -> None:
+        asked = {"action": "cancel_share", "share_id": share, "reason": "gone"}
+        looked = await self.api("POST", "previews", json=asked)
+        await self.api("POST", f"previews/{looked['preview_id']}/execute", json={})
+
+    async def _reject(self) -> None:
+        limit = {"above_sats": 0, "new_passphrase": "not-to-be-seen"}
+        await self.api("PUT", "approval", json=limit)
+        why = {"reason_code": "other", "note": "a test"}
+        asked = {"action": "adjust_balance", "client_id": self.client, "amount": "5", **why}
+        looked = await self.api("POST", "previews", json=asked)
+        await self.api("POST", f"previews/{looked['preview_id']}/execute", json={})
+        path = f"corrections/{looked['correction_id']}/reject"
+        await self.api("POST", path, json={"reason": "not agreed"})
+
+    async def _cancel_run(self) -> None:
+        from satmachineadmin.models_reconciliation import Scope
+        from satmachineadmin.services import reconcile
+
+        await reconcile.stop_working()
+        await change(f"UPDATE {SCHEMA}.reconciliation_runs SET status = 'done'")
+        run_id = await reconcile.queue(Scope(), actor="nobody")
+        await self.api("POST", f"reconciliations/{run_id}/cancel")
+
+    async def _finding(self, route: str) -> None:
+        from support.constraints_reconciliation import ROWS
+
+        row = {**ROWS["findings"], "id": route, "fingerprint": route}
+        names = ", ".join(row)
+        marks = ", ".join(f":{name}" for name in row)
+        await change(f"INSERT INTO {SCHEMA}.findings ({names}) VALUES ({marks})", row)
+        await self.api("POST", f"findings/{route}/{route}", json={"note": "looked at it"})
 
     async def _resume(self) -> None:
         from satmachineadmin.services.gates import HALT, close_gate
@@ -148,7 +182,7 @@ class Everything:
         await fetch(f"SELECT 1 FROM {LOG} LIMIT 1")
         from satmachineadmin import crud
 
-        await crud.delete_meta("armed")
+        await crud.delete_meta("setup_armed")
         start = (await self.api("GET", "setup"))["start_at"]
         await self.api("POST", "setup/arm", json={"start_at": start})
 
