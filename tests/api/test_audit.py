@@ -252,6 +252,8 @@ async def test_an_edited_entry_is_found(
     report = await verify(operator)
     assert (report["ok"], report["code"], report["bad_seq"]) == (False, code, bad)
     assert report["why"]
+    [alert] = [a for a in (await operator.api("GET", "status"))["alerts"] if "audit" in a["kind"]]
+    assert alert["severity"] == "critical"
 
 
 async def test_a_shortened_trail_is_found_by_a_head_that_was_kept(operator: Operator) -> None:
