@@ -118,6 +118,33 @@ class PollFilters(FilterModel):
     started_us: int
 
 
+class CorrectionFilters(FilterModel):
+    """What corrections can be filtered, searched and sorted by."""
+
+    __search_fields__: list[str] = ["note", "client_id", "reason_code"]
+    __sort_fields__: list[str] | None = ["proposed_us", "decided_us", "sats", "kind", "status"]
+    id: str | None
+    batch_id: str | None
+    kind: str | None
+    status: str | None
+    client_id: str | None
+    cash_out_id: str | None
+    finding_id: str | None
+    reason_code: str | None
+    sats: int
+    proposed_us: int
+    decided_us: int
+
+
+class AuditFilters(FilterModel):
+    """What the trail can be filtered and sorted by, in LNbits' own way."""
+
+    __search_fields__: list[str] = []
+    __sort_fields__: list[str] | None = ["seq", "at_us"]
+    seq: int
+    at_us: int
+
+
 _TRANSACTIONS = "satoshimachine.lamassu_transactions"
 
 
@@ -166,6 +193,13 @@ CLIENTS = Listing(
         "last_share": "(SELECT MAX(cash_out_us) FROM satoshimachine.dca_payments"
         " WHERE client_id = t.id)",
     },
+)
+CORRECTIONS = Listing(
+    "corrections",
+    "t.proposed_us",
+    CorrectionFilters,
+    columns="t.*, (SELECT username FROM satoshimachine.dca_clients c WHERE c.id = t.client_id)"
+    " AS username",
 )
 POLLS = Listing("polls", "t.started_us", PollFilters)
 
@@ -258,7 +292,10 @@ async def ledger_sums(accounts: list[str]) -> list[Row]:
         SELECT b.account, b.unit, b.balance,
             (SELECT COALESCE(SUM(e.amount), 0) FROM satoshimachine.ledger_entries e
              WHERE e.account = b.account AND e.unit = b.unit
-               AND e.posting IN ('deposit_confirmed', 'takeover') AND e.amount > 0) AS credited
+               AND e.posting IN ('deposit_confirmed', 'takeover') AND e.amount > 0) AS credited,
+            (SELECT COALESCE(SUM(e.amount), 0) FROM satoshimachine.ledger_entries e
+             WHERE e.account = b.account AND e.unit = b.unit
+               AND e.posting = 'balance_adjusted') AS adjusted
         FROM satoshimachine.ledger_balances b WHERE b.account IN ({marks})
         ORDER BY b.account, b.unit
         """,

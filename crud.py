@@ -188,12 +188,13 @@ async def set_polling_enabled(
     )
 
 
-async def store_test_result(success: bool, now_us: int) -> None:
+async def store_test_result(success: bool, now_us: int, conn: BooksConnection) -> None:
     """Remember when the connection was last tested and how it went."""
     await write(
         "UPDATE satoshimachine.lamassu_config"
         " SET test_connection_us = :now, test_connection_success = :success",
         {"now": now_us, "success": success},
+        conn,
     )
 
 

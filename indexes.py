@@ -54,3 +54,9 @@ PAGE_INDEXES = (
         "client_id, currency, status, cash_out_us, amount_sats, fiat_minor",
     ),
 )
+
+AUDIT_INDEXES = (
+    ("idx_satm_audit_action", "audit_log", "action, seq"),
+    ("idx_satm_audit_actor", "audit_log", "actor, seq"),
+    ("idx_satm_audit_at", "audit_log", "at_us, seq"),
+)

@@ -86,6 +86,14 @@ async def _columns(db: Connection | Database, table: str) -> dict[str, str]:
     return {row["name"]: str(row["type"]).upper() for row in found}
 
 
+async def add_columns(db: Connection, table: str, columns: Mapping[str, str]) -> None:
+    """Add columns (name -> type) that are not there yet; run again, it adds nothing."""
+    known = await _columns(db, table)
+    for name, kind in columns.items():
+        if name not in known:
+            await db.execute(f"ALTER TABLE {SCHEMA}.{table} ADD COLUMN {name} {kind}")
+
+
 def _is_ours(table: str, columns: Mapping[str, str]) -> bool:
     if table == "dca_clients":
         return columns.get("fixed_mode_daily_limit") == OUR_LIMIT_TYPE

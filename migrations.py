@@ -9,13 +9,14 @@ into tables that must be empty, and knows no generated column, SERIAL or partial
 
 from collections.abc import Iterable
 
-from lnbits.db import POSTGRES, SQLITE, Connection
+from lnbits.db import SQLITE, Connection
 
-from . import tables_reconciliation
-from .indexes import INDEXES, PAGE_INDEXES
-from .legacy import copy_old_rows, set_old_tables_aside
+from . import tables_corrections, tables_reconciliation
+from .append_only import refuse_changes
+from .indexes import AUDIT_INDEXES, INDEXES, PAGE_INDEXES
+from .legacy import add_columns, copy_old_rows, set_old_tables_aside
 
-SCHEMA_VERSION = 19  # the number of the last migration below; readiness compares it
+SCHEMA_VERSION = 20  # the number of the last migration below; readiness compares it
 
 APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
 
@@ -40,9 +41,7 @@ async def m012_operations(db: Connection) -> None:
 async def m013_indexes_and_triggers(db: Connection) -> None:
     """Every list and every tick query has an index; append-only tables refuse changes."""
     await _create_indexes(db, INDEXES)
-    if db.type == POSTGRES:
-        await db.execute(REFUSE_FUNCTION)
-    await _refuse_changes(db, APPEND_ONLY)
+    await refuse_changes(db, APPEND_ONLY)
 
 
 async def m014_take_over_old_rows(db: Connection) -> None:
@@ -70,29 +69,27 @@ async def m017_previews(db: Connection) -> None:
     """)
 
 
+async def m018_audit_chain(db: Connection) -> None:
+    """Entries of the audit trail say from where, before and after, and cover the one before."""
+    await add_columns(db, "audit_log", tables_corrections.AUDIT_COLUMNS)
+    await _create_indexes(db, AUDIT_INDEXES)
+
+
 async def m019_reconciliation(db: Connection) -> None:
     """Runs, what they found, and the life of each finding (services/reconcile.py)."""
     for statement in tables_reconciliation.TABLES:
         await db.execute(statement)
     await _create_indexes(db, tables_reconciliation.INDEXES)
-    await _refuse_changes(db, tables_reconciliation.APPEND_ONLY)
+    await refuse_changes(db, tables_reconciliation.APPEND_ONLY)
 
 
-async def _refuse_changes(db: Connection, tables: Iterable[str]) -> None:
-    for table in tables:
-        for event in ("UPDATE", "DELETE"):
-            name = f"{table}_no_{event.lower()}"
-            if db.type == SQLITE:
-                await db.execute(
-                    f"CREATE TRIGGER IF NOT EXISTS satoshimachine.{name} BEFORE {event} ON {table}"
-                    f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-                )
-            else:
-                await db.execute(f"DROP TRIGGER IF EXISTS {name} ON satoshimachine.{table}")
-                await db.execute(
-                    f"CREATE TRIGGER {name} BEFORE {event} ON satoshimachine.{table}"
-                    " FOR EACH ROW EXECUTE FUNCTION satoshimachine.refuse_change()"
-                )
+async def m020_corrections(db: Connection) -> None:
+    """What a person put right: entries, movements, what clients owe (services/corrections.py)."""
+    for statement in tables_corrections.TABLES:
+        await db.execute(statement)
+    await add_columns(db, "dca_payments", tables_corrections.SHARE_COLUMNS)
+    await _create_indexes(db, tables_corrections.INDEXES)
+    await refuse_changes(db, tables_corrections.APPEND_ONLY)
 
 
 async def _create_indexes(db: Connection, indexes: Iterable[tuple[str, str, str]]) -> None:
@@ -101,12 +98,6 @@ async def _create_indexes(db: Connection, indexes: Iterable[tuple[str, str, str]
         on = f"{schemas[0]}{name} ON {schemas[1]}{table}"
         await db.execute(f"CREATE INDEX IF NOT EXISTS {on} ({columns})")
 
-
-REFUSE_FUNCTION = """
-    CREATE OR REPLACE FUNCTION satoshimachine.refuse_change() RETURNS trigger
-    LANGUAGE plpgsql AS $$
-    BEGIN RAISE EXCEPTION 'this table is append-only'; END $$
-"""
 
 BOOKS = (
     # The companion extension inserts the first nine columns itself and may write any mode or a

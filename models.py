@@ -79,6 +79,8 @@ class OperatorSettings(BaseModel):
     reconcile_minute_utc: int = Field(0, ge=0, le=1439)
     reconcile_full_weekday: int = Field(6, ge=0, le=6)  # 0 is Monday
     start_at_us: int | None = None
+    # Above it a correction needs the second person (services/approval.py); None: off.
+    second_approval_above_sats: int | None = Field(None, ge=0, le=SUPPLY_SATS)
 
     class Config:
         use_enum_values = False

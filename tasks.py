@@ -13,7 +13,9 @@ from loguru import logger
 
 from . import clock, crud
 from .errors import Disposition, PollRunning, SatMachineError
+from .origin import came_from
 from .services import reconcile
+from .services.audit_chain import note_daily_head
 from .services.readiness import require_schema
 from .services.reconcile_schedule import queue_if_due
 from .transaction_processor import recover, tick
@@ -75,8 +77,10 @@ async def reconciling() -> None:
 
 async def heartbeat() -> None:
     """Run a tick when one is due. The one place, with the tick, that catches broadly."""
+    came_from.set("timer")
     try:
         await _beat()
+        await note_daily_head()
     except PollRunning:
         logger.debug("event=poll_skipped reason=another_one_runs")
     except SatMachineError as exc:

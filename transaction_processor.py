@@ -45,7 +45,7 @@ from .services.alerts import alert_now, resolve_now
 from .services.announce import announce_leg, announce_settled
 from .services.doorbell import doorbell
 from .services.gates import halt
-from .services.observe import Observed, full_comparison_due, observe
+from .services.observe import Observed, full_comparison_due, note_poll_asked, observe
 from .services.preview import pending_of
 from .services.readiness import require_ready
 from .services.source import source_settings
@@ -113,6 +113,8 @@ async def manual_poll(shown: Shown | None = None, actor: str = SYSTEM) -> Report
         raise NotConfigured("No connection to Lamassu is saved")
     if not config.polling_enabled:
         raise PollingDisabled("Automatic work is switched off, so nothing was polled")
+    if shown is None:  # a preview's poll is written down by the preview
+        await note_poll_asked(actor)
     for attempt in range(INTERACTIVE_RETRIES + 1):
         try:
             return await tick("manual", wait_s=MANUAL_WAIT_S, shown=shown, actor=actor)

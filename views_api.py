@@ -6,9 +6,11 @@ from fastapi import APIRouter, Depends
 from lnbits.decorators import check_super_user
 
 from .api import (
+    audit,
     cash_outs,
     clients,
     connection,
+    corrections,
     deposits,
     exports,
     overview,
@@ -28,7 +30,8 @@ _superuser_router = APIRouter(
 )
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
-    *(people, wallets, previews, setup, exports, summary, reconciliation),
+    *(people, wallets, previews, setup, exports, summary, audit, corrections),
+    *(reconciliation,),
 ):
     _superuser_router.include_router(_routes.router)
 

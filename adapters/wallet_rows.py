@@ -138,6 +138,40 @@ async def write_legs(
 
     Nothing is committed here. Raises WalletRowCollision when a row is already there.
     """
+    ids = await _write_rows(conn, legs, secret, memo, now_us)
+    await conn.insert_rows(
+        "satoshimachine.settlement_legs",
+        [
+            {"cash_out_id": cash_out_id, "kind": leg.kind.value, **_leg_row(leg, ids, now_us)}
+            for leg in legs
+        ],
+    )
+    return ids
+
+
+async def write_correction_legs(
+    conn: BooksConnection,
+    legs: Sequence[tuple[str, Leg]],
+    *,
+    kind: str,
+    secret: bytes,
+    memo: str,
+    now_us: int,
+) -> None:
+    """The same for movements of corrections, each with its correction's id. Raises as above."""
+    ids = await _write_rows(conn, [leg for _, leg in legs], secret, memo, now_us)
+    await conn.insert_rows(
+        "satoshimachine.correction_legs",
+        [
+            {"correction_id": correction_id, "kind": kind, **_leg_row(leg, ids, now_us)}
+            for correction_id, leg in legs
+        ],
+    )
+
+
+async def _write_rows(
+    conn: BooksConnection, legs: Sequence[Leg], secret: bytes, memo: str, now_us: int
+) -> dict[str, LegIds]:
     ids = {leg.key: leg_ids(leg.key, secret) for leg in legs}
     await refuse_collisions(conn, ids.values())
     rows: list[dict[str, Any]] = []
@@ -145,25 +179,25 @@ async def write_legs(
     for leg in legs:
         rows += _wallet_rows(template, leg, ids[leg.key])
     await conn.insert_rows("apipayments", rows)
-    await conn.insert_rows(
-        "satoshimachine.settlement_legs",
-        [
-            {
-                "leg_key": leg.key,
-                "cash_out_id": cash_out_id,
-                "kind": leg.kind.value,
-                "from_wallet_id": leg.from_wallet_id,
-                "to_wallet_id": leg.to_wallet_id,
-                "amount_sats": leg.amount_sats,
-                "payment_hash": ids[leg.key].payment_hash,
-                "checking_id_in": ids[leg.key].checking_id_in,
-                "checking_id_out": ids[leg.key].checking_id_out if leg.from_wallet_id else None,
-                "moved_us": now_us,
-            }
-            for leg in legs
-        ],
-    )
     return ids
+
+
+def _leg_row(leg: Leg, ids: Mapping[str, LegIds], now_us: int) -> dict[str, Any]:
+    return {
+        "leg_key": leg.key,
+        "from_wallet_id": leg.from_wallet_id,
+        "to_wallet_id": leg.to_wallet_id,
+        "amount_sats": leg.amount_sats,
+        "payment_hash": ids[leg.key].payment_hash,
+        "checking_id_in": ids[leg.key].checking_id_in,
+        "checking_id_out": ids[leg.key].checking_id_out if leg.from_wallet_id else None,
+        "moved_us": now_us,
+    }
+
+
+def rows_of(leg: Leg, secret: bytes, memo: str, moved_us: int) -> list[dict[str, Any]]:
+    """The wallet rows of a movement as they are written, for whoever puts one back."""
+    return _wallet_rows(_template(memo, moved_us), leg, leg_ids(leg.key, secret))
 
 
 def _template(memo: str, now_us: int) -> Mapping[str, Any]:

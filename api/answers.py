@@ -164,6 +164,7 @@ def share(row: Row) -> dict[str, Any]:
         "payment_hash": row["payment_hash"],
         "status": row["status"],
         "error_message": row["error_message"],
+        "withheld_sats": row["withheld_sats"] or 0,
         "attempts": row["attempts"],
         "created_at": instant(row["created_at"]),
         "transaction_time": instant(row["transaction_time"]),
@@ -236,6 +237,7 @@ def explanation(
                 "took_part_with": fiat(part.cap_minor, currency),
                 "charged": fiat(part.fiat_minor, currency),
                 "sats": part.sats,
+                "withheld_sats": part.withheld_sats,
                 "why_not": part.why_not,
             }
             for part in found.parts

@@ -97,7 +97,7 @@ async def post_manual_poll(actor: Actor, request: Request, key: IdempotencyKey =
     """Look at Lamassu now and settle what is there."""
 
     async def run() -> dict[str, Any]:
-        report = await manual_poll()
+        report = await manual_poll(actor=actor)
         message = (
             "1 cash-out settled" if report.settled == 1 else f"{report.settled} cash-outs settled"
         )

@@ -88,10 +88,10 @@ async def put_host_key(data: HostKeyRequest, actor: Actor) -> PublicConfig:
 
 
 @router.post("/test-connection")
-async def post_test_connection() -> dict[str, Any]:
+async def post_test_connection(actor: Actor) -> dict[str, Any]:
     """Try every step from SSH to rows. Answers 200 with `success` false when one fails."""
     try:
-        steps = await connection.test_connection()
+        steps = await connection.test_connection(actor)
     except SatMachineError as exc:
         return {"success": False, "message": exc.message, **exc.answer(), "steps": []}
     failed = next((step for step in steps if step.ok is False), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
@@ -11,10 +12,10 @@ from lnbits.db import Filters
 from loguru import logger
 
 from .. import books, clock, crud
-from ..services import export_tables, exports
+from ..services import audit_list, export_tables, exports
 from ..services.export_csv import MEDIA_TYPE, Table, csv_chunks, file_name
 from ..services.list_filters import CASH_OUT_NAMES, DEPOSIT_NAMES
-from .list_queries import AskedCashOuts, AskedDeposits
+from .list_queries import AskedAudit, AskedCashOuts, AskedDeposits
 from .routing import AnsweringRoute, page_filters
 
 router = APIRouter(route_class=AnsweringRoute)
@@ -24,6 +25,9 @@ CashOutFilters = Annotated[
 ]
 DepositFilters = Annotated[
     Filters[Any], Depends(page_filters(books.DepositFilters, DEPOSIT_NAMES, paging=False))
+]
+AuditFilters = Annotated[
+    Filters[Any], Depends(page_filters(books.AuditFilters, audit_list.NAMES, paging=False))
 ]
 ClientFilters = Annotated[Filters[Any], Depends(page_filters(books.ClientFilters, paging=False))]
 
@@ -66,6 +70,15 @@ async def export_clients(filters: ClientFilters) -> StreamingResponse:
     zone = await _zone()
     pages = exports.client_pages(exports.asked_clients(filters, zone))
     return await _answer(export_tables.CLIENTS, pages, zone)
+
+
+@router.get("/exports/audit.csv")
+async def export_audit(filters: AuditFilters, query: AskedAudit) -> StreamingResponse:
+    """Every entry of the audit trail as filtered, with all that its hash covers."""
+    zone = await _zone()
+    clauses = audit_list.audit_clauses(query, filters.search, zone)
+    pages = audit_list.lines(filters, clauses, ZoneInfo(zone))
+    return await _answer(audit_list.FILE, pages, zone)
 
 
 async def _zone() -> str:

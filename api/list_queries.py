@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
+from ..services.audit_list import AuditQuery
 from ..services.list_filters import CashOutQuery, DepositQuery
 
 
@@ -32,5 +33,16 @@ def _deposits(
     return DepositQuery(status, first, last, client, currency)
 
 
+def _audit(
+    action: Annotated[str | None, Query(description="What was done")] = None,
+    actor: Annotated[str | None, Query(description="'system' or an account's id")] = None,
+    subject: Annotated[str | None, Query(description="The id of what it is about")] = None,
+    first: Annotated[str | None, Query(alias="from", description="From this day on")] = None,
+    last: Annotated[str | None, Query(alias="to", description="This day included")] = None,
+) -> AuditQuery:
+    return AuditQuery(action, actor, subject, first, last)
+
+
 AskedCashOuts = Annotated[CashOutQuery, Depends(_cash_outs)]
 AskedDeposits = Annotated[DepositQuery, Depends(_deposits)]
+AskedAudit = Annotated[AuditQuery, Depends(_audit)]

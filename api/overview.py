@@ -34,10 +34,9 @@ async def get_status() -> dict[str, Any]:
 
 
 @router.post("/readiness", dependencies=[changes])
-async def post_readiness() -> dict[str, Any]:
+async def post_readiness(actor: Actor) -> dict[str, Any]:
     """Run the start-up checks again."""
-    readiness.forget()
-    return {"readiness": [line.dict() for line in await readiness.check_all()]}
+    return {"readiness": [line.dict() for line in await readiness.check_again(actor)]}
 
 
 @router.post("/resume/{gate}", dependencies=[changes])

@@ -36,7 +36,6 @@ async def post_execute(
         await manual_poll({one.lamassu_transaction_id: one.plan_hash for one in shown}, by)
 
     async def run() -> Any:
-        typed = data.typed_amount_sats if data else None
-        return await preview.execute(preview_id, typed, actor, poll)
+        return await preview.execute(preview_id, data or ExecuteRequest(), actor, poll)
 
     return await once(key, request, run)

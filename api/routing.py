@@ -27,10 +27,12 @@ from .. import crud
 from ..database_errors import typed
 from ..domain.money import INT64_MAX
 from ..errors import ApiTokenRefused, BadInput, Disposition, SatMachineError
+from ..origin import came_from
 from ..services import gates, idempotency
 from ..services.doorbell import doorbell
 
 PAGING = ("limit", "offset", "sortby", "direction")
+COOKIE = "cookie_access_token"  # what LNbits' own page logs in with
 ALWAYS_KNOWN = ("search", "usr", "api-key")  # the last two are LNbits' own, for every route
 SHOWN_MAX = 60  # of what was sent, in an answer
 KEY_MAX = 255  # the common limit for such keys; ours are kept for ever
@@ -43,6 +45,7 @@ class AnsweringRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def answering(request: Request) -> Response:
+            came_from.set(origin_of(request))
             try:
                 answer = await handler(request)
                 if any(dependency is changes for dependency in self.dependencies):
@@ -60,6 +63,16 @@ class AnsweringRoute(APIRoute):
                 raise RuntimeError(f"unexpected {type(exc).__name__}") from exc
 
         return answering
+
+
+def origin_of(request: Request) -> str:
+    """From where a request comes, as the audit trail says it: how they logged in, and from where.
+
+    The address is the one LNbits sees; behind a proxy that is the proxy's, unless uvicorn is told
+    to trust its headers.
+    """
+    way = "page" if COOKIE in request.cookies else "api"
+    return f"{way} {request.client.host if request.client else 'unknown'}"
 
 
 async def told(error: SatMachineError) -> JSONResponse:
@@ -137,11 +150,15 @@ def _column_filters(
 
 
 async def refuse_api_token(
+    request: Request,
     token: Annotated[AccessTokenPayload | None, Depends(optional_acl_token_payload)],
 ) -> None:
     """A scoped API token reads; it changes nothing unless the operator allowed it."""
-    if token is not None and not (await crud.get_settings()).api_tokens_may_move_money:
+    if token is None:
+        return
+    if not (await crud.get_settings()).api_tokens_may_move_money:
         raise ApiTokenRefused("This API token may read, not change anything here")
+    came_from.set(f"token of {origin_of(request)}")
 
 
 async def actor_id(account: Annotated[Account, Depends(check_super_user)]) -> str:

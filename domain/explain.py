@@ -29,6 +29,7 @@ class Part:
     cap_minor: int  # what they took part with
     fiat_minor: int  # charged
     sats: int
+    withheld_sats: int  # kept for what they were paid too much
     why_not: str | None  # why they got nothing
 
 
@@ -76,6 +77,7 @@ def _part(client: PoolClient, share: Mapping[str, Any] | None) -> Part:
         cap_minor=cap_minor(client),
         fiat_minor=int(share["fiat_minor"]) if share else 0,
         sats=int(share["sats"]) if share else 0,
+        withheld_sats=int(share.get("withheld_sats", 0)) if share else 0,
         why_not=None if share else _why_not(client),
     )
 

@@ -17,10 +17,15 @@ from ..errors import ensure
 from .allocation import largest_remainder
 from .money import whole_from_minor
 from .pool import PoolClient, cap_minor
+from .receivable import withheld_sats
 from .split import Split, SplitInput, split
 from .states import CommissionState, FundingMode, ShareState, SplitRule
 
-PLAN_VERSION = 1  # raise when the meaning of a plan's fields changes
+# Raised when the meaning of a plan's fields changes. A plan in which nobody owes anything is one of
+# version 1, with its facts and its hash, whenever it is computed.
+PLAN_VERSION = 2
+WITHOUT_RECEIVABLES = 1
+SINCE_RECEIVABLES = ("owed_sats", "pace_percent", "withheld_sats")
 
 WALLET_FULL = "the payment is larger than what this wallet may receive"
 
@@ -53,6 +58,7 @@ class LegKind(str, Enum):
     FUNDING = "funding"
     SHARE = "share"
     COMMISSION = "commission"
+    CORRECTION = "correction"  # by a person, later; never part of a plan
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,12 @@ class Share:
     sats: int
     state: ShareState
     problem: str | None = None
+    withheld_sats: int = 0  # kept by the operator for what this client was paid too much
+
+    @property
+    def full_sats(self) -> int:
+        """What their fiat is worth: what they get and what is withheld."""
+        return self.sats + self.withheld_sats
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,9 @@ class Plan:
 
     @property
     def operator_remainder_sats(self) -> int:
-        """Base that no client's deposit covers; it stays in the source wallet."""
+        """Base that no client's deposit covers, and what is withheld from shares; it stays in the
+        source wallet.
+        """
         return self.split.base_sats - self.confirmed_sats - self.failed_sats
 
     @property
@@ -212,20 +226,23 @@ def _divide(given: PlanInput, outcome: Split) -> list[tuple[Share, PoolClient]]:
     sats = largest_remainder(outcome.base_sats * drawn // given.fiat_minor, fiat)
     clients = {client.client_id: client for client in given.clients}
     return [
-        (
-            Share(
-                client_id,
-                clients[client_id].wallet_id,
-                clients[client_id].mode,
-                fiat[client_id],
-                sats[client_id],
-                ShareState.CONFIRMED,
-            ),
-            clients[client_id],
-        )
+        (_share_of(clients[client_id], fiat[client_id], sats[client_id]), clients[client_id])
         for client_id in sorted(caps)
         if sats[client_id] > 0
     ]
+
+
+def _share_of(client: PoolClient, fiat_minor: int, full_sats: int) -> Share:
+    withheld = withheld_sats(full_sats, client.owed_sats, client.pace_percent)
+    return Share(
+        client.client_id,
+        client.wallet_id,
+        client.mode,
+        fiat_minor,
+        full_sats - withheld,
+        ShareState.CONFIRMED,
+        withheld_sats=withheld,
+    )
 
 
 def _deliver(share: Share, client: PoolClient, room: dict[str, int | None]) -> Share:
@@ -260,6 +277,7 @@ def _commission(
 
 def _prove(plan: Plan) -> None:
     caps = caps_minor(plan.given)
+    owed = {client.client_id: client.owed_sats for client in plan.given.clients}
     total = plan.split.total_sats
     parts = (
         plan.confirmed_sats
@@ -274,8 +292,11 @@ def _prove(plan: Plan) -> None:
         ensure(share.sats >= 1, "a share moves less than one sat")
         ensure(share.fiat_minor >= 1, "sats would be given for no fiat")
         ensure(share.fiat_minor <= caps[share.client_id], "a client is charged too much")
+        ensure(0 <= share.withheld_sats <= owed[share.client_id], "too much is withheld")
     kept = plan.outgoing_sats + plan.owed_sats
     ensure(kept <= total, "more would leave the source wallet than came in")
+    withheld = sum(share.withheld_sats for share in plan.shares)
+    ensure(withheld <= plan.operator_remainder_sats, "what is withheld is not the operator's")
 
 
 def plan_hash(plan: Plan) -> str:
@@ -290,14 +311,22 @@ def _sha256(text: str) -> str:
 def plan_facts(plan: Plan) -> dict[str, Any]:
     """What the hash covers; the order of clients plays no part."""
     clients = sorted(plan.given.clients, key=lambda client: client.client_id)
+    owing = any(client.owed_sats for client in clients)
+    version = PLAN_VERSION if owing else WITHOUT_RECEIVABLES
     return {
-        "version": PLAN_VERSION,
-        "given": {**vars(plan.given), "clients": [vars(client) for client in clients]},
+        "version": version,
+        "given": {**vars(plan.given), "clients": [_facts(client, version) for client in clients]},
         "split": vars(plan.split),
         "drawn_minor": plan.drawn_minor,
-        "shares": [vars(share) for share in plan.shares],
+        "shares": [_facts(share, version) for share in plan.shares],
         "commission": [plan.commission_state, plan.commission_problem],
     }
+
+
+def _facts(one: PoolClient | Share, version: int) -> dict[str, Any]:
+    if version > WITHOUT_RECEIVABLES:
+        return vars(one)
+    return {name: value for name, value in vars(one).items() if name not in SINCE_RECEIVABLES}
 
 
 def canonical_json(facts: Any) -> str:

@@ -24,6 +24,8 @@ class PoolClient:
     charged_same_day_minor: int  # failed shares count, cancelled ones do not
     wallet_problem: str | None = None
     room_sats: int | None = None
+    owed_sats: int = 0  # what they were paid too much and still have to give back
+    pace_percent: int = 0  # how much of each share is kept for that
 
 
 def cap_minor(client: PoolClient) -> int:

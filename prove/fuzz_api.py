@@ -33,8 +33,12 @@ LOGS = frozenset({"polls", "alerts", "leases"})  # a poll that failed, and its a
 NOTES: dict[tuple[str, str], frozenset[str]] = {
     # A row that was fetched is stored before it is refused, as a poll would store it.
     ("POST", "process-transaction/{lamassu_id}"): frozenset({"lamassu_transactions", "audit_log"}),
-    ("POST", "test-connection"): frozenset({"lamassu_config"}),  # how the test went
-    ("POST", "payments/{share_id}/retry"): frozenset({"dca_payments"}),  # why it failed again
+    ("POST", "test-connection"): frozenset({"lamassu_config", "audit_log"}),  # how it went
+    # Why it failed again, and that a person asked for it.
+    ("POST", "payments/{share_id}/retry"): frozenset({"dca_payments", "audit_log"}),
+    ("POST", "transactions/{any_id}/retry-commission"): frozenset(
+        {"lamassu_transactions", "audit_log"}
+    ),
     ("POST", "manual-poll"): frozenset({"meta", "source_hours", "audit_log"}),
     # Taking a preview is written down before its poll begins.
     ("POST", "previews/{preview_id}/execute"): frozenset(

@@ -47,7 +47,8 @@ async def announce_settled() -> int:
 async def announce_leg(leg_key: str) -> None:
     """Announce one movement that was made later, a retried share or commission."""
     leg = await crud.fetch_row(
-        "SELECT checking_id_in FROM satoshimachine.settlement_legs WHERE leg_key = :key",
+        "SELECT checking_id_in FROM satoshimachine.settlement_legs WHERE leg_key = :key UNION ALL"
+        " SELECT checking_id_in FROM satoshimachine.correction_legs WHERE leg_key = :key",
         {"key": leg_key},
     )
     if leg:

@@ -250,6 +250,7 @@ async def _make_pending(
                 "discount_percent": str(discount) if discount is not None else None,
             }
         )
+    before = await _state(conn, cash_out_id)
     hit = await conn.changed(
         "UPDATE satoshimachine.lamassu_transactions SET status = 'pending', hold_code = NULL,"
         " operator_reason = :reason, operator_by = :actor, operator_facts = :facts"
@@ -265,8 +266,17 @@ async def _make_pending(
         {"reason": data.reason, "stated": json.loads(facts) if facts else None},
         actor=actor,
         now_us=clock.now_us(),
+        before=before,
+        after={"status": CashOutState.PENDING.value},
     )
     await resolve_alerts(conn, f"held:{cash_out_id}", clock.now_us())
+
+
+async def _state(conn: BooksConnection, cash_out_id: str) -> Row | None:
+    return await conn.row(
+        "SELECT status, hold_code FROM satoshimachine.lamassu_transactions WHERE id = :id",
+        {"id": cash_out_id},
+    )
 
 
 async def skip(cash_out_id: str, reason: str, actor: str) -> Row:
@@ -283,6 +293,7 @@ def skipping(
     now_us = clock.now_us()
 
     async def work(conn: BooksConnection) -> None:
+        before = await _state(conn, cash_out_id)
         hit = await conn.changed(
             "UPDATE satoshimachine.lamassu_transactions SET status = 'skipped',"
             " operator_reason = :reason, operator_by = :actor, error_message = NULL"
@@ -292,7 +303,14 @@ def skipping(
         if hit != 1:
             raise StateConflict("This cash-out was settled or skipped before")
         await record(
-            conn, "cash_out_skipped", cash_out_id, {"reason": reason}, actor=actor, now_us=now_us
+            conn,
+            "cash_out_skipped",
+            cash_out_id,
+            {"reason": reason},
+            actor=actor,
+            now_us=now_us,
+            before=before,
+            after={"status": CashOutState.SKIPPED.value},
         )
         await resolve_alerts(conn, f"held:{cash_out_id}", now_us)
 

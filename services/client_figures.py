@@ -12,7 +12,7 @@ from ..crud import fetch_rows
 from ..database import Row
 from ..domain.money import CURRENCY_EXPONENT, SATS_PER_COIN, decimal_text
 from ..domain.states import DepositState, ShareState
-from . import clients, people
+from . import clients, correction_list, people
 
 FIGURES_MAX = 100  # clients at once: each share of theirs is counted
 
@@ -98,7 +98,7 @@ def _deposits(sums: dict[str, InCurrency], state: DepositState) -> int:
 async def client_sheet(client_id: str) -> dict[str, Any]:
     """Everything a client's own page says but its lists. Raises NotFound.
 
-    Per currency: opening 0 + deposits - shares = balance, as the ledger has it.
+    Per currency: opening 0 + deposits + corrections - shares = balance, as the ledger has it.
     """
     client = await books.get_client(client_id)
     sums = (await sums_of([client_id]))[client_id]
@@ -117,4 +117,9 @@ async def client_sheet(client_id: str) -> dict[str, Any]:
             }
         )
     names = await people.names_of(str(client["user_id"]), str(client["wallet_id"]))
-    return {**figures(sums), **names, "sheets": sheets, "as_of": clock.iso(clock.now_us())}
+    corrected = {
+        **await correction_list.claim_of(client_id),
+        "corrected_sats": await correction_list.given_to(client_id),
+    }
+    as_of = clock.iso(clock.now_us())
+    return {**figures(sums), **names, **corrected, "sheets": sheets, "as_of": as_of}

@@ -46,7 +46,7 @@ async def create_client(data: CreateClient, actor: str) -> Row:
             "updated_at": stored_time(now_us),
         }
         await conn.insert_rows("satoshimachine.dca_clients", [row])
-        await record(conn, "client_created", client_id, row, actor=actor, now_us=now_us)
+        await record(conn, "client_created", client_id, {}, actor=actor, now_us=now_us, after=row)
 
     await settlement(work)
     return await books.get_client(client_id)
@@ -77,9 +77,16 @@ async def update_client(client_id: str, data: UpdateClient, actor: str) -> Row:
         )
         if hit != 1:
             raise NotFound("There is no such client")
-        before = {name: client[name] for name in changes}
-        detail = {"from": before, "to": changes}
-        await record(conn, "client_updated", client_id, detail, actor=actor, now_us=now_us)
+        await record(
+            conn,
+            "client_updated",
+            client_id,
+            {},
+            actor=actor,
+            now_us=now_us,
+            before={name: client[name] for name in changes},
+            after=changes,
+        )
 
     await settlement(work)
     return await books.get_client(client_id)
@@ -105,14 +112,18 @@ async def balances_of(client_ids: Sequence[str]) -> dict[str, list[dict[str, Any
     for row in await books.ledger_sums(list(accounts)) if accounts else ():
         currency = str(row["unit"])
         deposited, balance = int(row["credited"]), int(row["balance"])
+        adjusted = int(row["adjusted"])
+        charged = deposited + adjusted - balance
         answers[accounts[row["account"]]].append(
             {
                 "currency": currency,
                 "total_deposits_minor": deposited,
-                "total_payments_minor": deposited - balance,
+                "adjusted_minor": adjusted,
+                "total_payments_minor": charged,
                 "remaining_minor": balance,
                 "total_deposits": decimal_text(deposited, currency),
-                "total_payments": decimal_text(deposited - balance, currency),
+                "adjusted": decimal_text(adjusted, currency),
+                "total_payments": decimal_text(charged, currency),
                 "remaining_balance": decimal_text(balance, currency),
             }
         )

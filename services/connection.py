@@ -74,8 +74,17 @@ async def save_config(
         await _remember_secrets(conn, data, now_us)
         if config.polling_enabled:
             await crud.add_meta(META_ARMED, {"at_us": now_us}, conn)
-        detail = _changes(before, config)
-        await record(conn, "config_saved", config.id, detail, actor=actor, now_us=now_us)
+        was, became = _changes(before, config)
+        await record(
+            conn,
+            "config_saved",
+            config.id,
+            {},
+            actor=actor,
+            now_us=now_us,
+            before=was,
+            after=became,
+        )
         return config
 
     return await settlement(work)
@@ -190,16 +199,21 @@ async def _refuse_bad_wallets(conn: BooksConnection, config: StoredConfig) -> No
             )
 
 
-def _changes(before: StoredConfig | None, after: StoredConfig) -> dict[str, Any]:
-    """What changed, secrets only by name."""
-    changes: dict[str, Any] = {}
+def _changes(
+    before: StoredConfig | None, after: StoredConfig | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What changed, as it was and as it is now; of secrets only that they are set."""
+    was: dict[str, Any] = {}
+    became: dict[str, Any] = {}
     for name in StoredConfig.__fields__:
         if name in ("updated_us", "created_us", "id"):
             continue
-        old, new = getattr(before, name, None), getattr(after, name)
+        old, new = getattr(before, name, None), getattr(after, name, None)
         if old != new:
-            changes[name] = "changed" if name in SECRETS else {"from": old, "to": new}
-    return changes
+            secret = name in SECRETS
+            was[name] = bool(old) and "set" if secret else old
+            became[name] = bool(new) and "changed" if secret else new
+    return was, became
 
 
 async def delete_config(config_id: str, actor: str) -> None:
@@ -212,7 +226,15 @@ async def delete_config(config_id: str, actor: str) -> None:
         await crud.delete_config(config_id, conn)
         await crud.delete_meta(META_SECRETS, conn)
         await look_at_everything_again(conn)
-        await record(conn, "config_deleted", config_id, {}, actor=actor, now_us=clock.now_us())
+        await record(
+            conn,
+            "config_deleted",
+            config_id,
+            {},
+            actor=actor,
+            now_us=clock.now_us(),
+            before=_changes(config, None)[0],
+        )
 
     await settlement(work)
 
@@ -227,8 +249,16 @@ async def set_polling(enabled: bool, actor: str) -> None:
             require_database(config)
             await crud.add_meta(META_ARMED, {"at_us": now_us}, conn)
         await crud.set_polling_enabled(enabled, now_us, conn)
-        detail = {"enabled": enabled}
-        await record(conn, "polling_switched", config.id, detail, actor=actor, now_us=now_us)
+        await record(
+            conn,
+            "polling_switched",
+            config.id,
+            {"enabled": enabled},
+            actor=actor,
+            now_us=now_us,
+            before={"polling_enabled": config.polling_enabled},
+            after={"polling_enabled": enabled},
+        )
 
     await settlement(work)
 
@@ -249,7 +279,16 @@ async def accept_host_key(line: str, actor: str) -> StoredConfig:
         changed = config.copy(update={"ssh_host_key": key.public_line, "updated_us": now_us})
         await crud.update_config(changed, conn)
         detail = {"fingerprint": key.fingerprint_sha256}
-        await record(conn, "host_key_accepted", config.id, detail, actor=actor, now_us=now_us)
+        await record(
+            conn,
+            "host_key_accepted",
+            config.id,
+            detail,
+            actor=actor,
+            now_us=now_us,
+            before={"fingerprint": fingerprint(config.ssh_host_key)},
+            after=detail,
+        )
         await resolve_alerts(conn, "host_key", now_us)
         return changed
 
@@ -263,11 +302,18 @@ async def _configured(conn: BooksConnection) -> StoredConfig:
     return config
 
 
-async def test_connection() -> list[TestStep]:
+async def test_connection(actor: str) -> list[TestStep]:
     """Every step from SSH to rows, each with its own result; remembers how it went."""
     steps = await test_connection_steps(source_settings(await crud.get_config()))
-    success = all(step.ok is not False for step in steps)
-    await crud.store_test_result(success, clock.now_us())
+    failed = next((step.name for step in steps if step.ok is False), None)
+    now_us = clock.now_us()
+
+    async def work(conn: BooksConnection) -> None:
+        await crud.store_test_result(failed is None, now_us, conn)
+        detail = {"success": failed is None, "failed_step": failed}
+        await record(conn, "connection_tested", "config", detail, actor=actor, now_us=now_us)
+
+    await settlement(work)
     return steps
 
 

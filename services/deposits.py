@@ -56,7 +56,7 @@ async def create_deposit(data: CreateDeposit, actor: str) -> Row:
             "amount_minor": amount_minor,
         }
         await conn.insert_rows("satoshimachine.dca_deposits", [row])
-        await record(conn, "deposit_created", deposit_id, row, actor=actor, now_us=now_us)
+        await record(conn, "deposit_created", deposit_id, {}, actor=actor, now_us=now_us, after=row)
 
     await settlement(work)
     return await books.get_deposit(deposit_id)
@@ -109,6 +109,8 @@ async def decide_deposit(deposit_id: str, data: UpdateDepositStatus, actor: str)
             {"effective_us": effective_us if confirming else None, "notes": data.notes},
             actor=actor,
             now_us=now_us,
+            before={"status": DepositState.PENDING.value},
+            after={"status": data.status.value},
         )
 
     await settlement(work)

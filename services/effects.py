@@ -30,9 +30,24 @@ class Effect:
     cash_outs: list[dict[str, Any]] = field(default_factory=list)
     legs: list[dict[str, Any]] = field(default_factory=list)
     remarks: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)  # before and after
     done: bool = False
     unplanned: int = 0  # payable sales that were not even taken in for this
     more: Counter[str] = field(default_factory=Counter)  # outcome -> cash-outs counted, not shown
+
+    def change(
+        self,
+        code: str,
+        before: int | str | None,
+        after: int | str | None,
+        *,
+        unit: str = "sat",
+        client_id: str | None = None,
+        of: str | None = None,
+    ) -> None:
+        """Something that is another afterwards; fiat as decimal text, sats as numbers."""
+        known = {"code": code, "before": before, "after": after, "unit": unit}
+        self.changes.append({**known, "client_id": client_id, "of": of})
 
     def remark(self, code: str, text: str, **facts: Any) -> None:
         """Something a person should know; the code is for the page's own words."""
@@ -43,6 +58,7 @@ class Effect:
         facts = {
             "cash_outs": [{**one, "id": None} for one in self.cash_outs],
             "legs": self.legs,
+            "changes": self.changes,
             "done": self.done,
         }
         return hashlib.sha256(canonical_json(facts).encode()).hexdigest()
@@ -122,6 +138,7 @@ def _share_of(share: Share, currency: str) -> dict[str, Any]:
         "fiat": decimal_text(share.fiat_minor, currency),
         "status": share.state.value,
         "problem": share.problem,
+        "withheld_sats": share.withheld_sats,
     }
 
 
@@ -168,6 +185,7 @@ def show_share(share: Row) -> dict[str, Any]:
         "fiat": decimal_text(int(share["fiat_minor"]), str(share["currency"])),
         "status": share["status"],
         "problem": share["error_message"],
+        "withheld_sats": int(share["withheld_sats"] or 0),
     }
 
 
@@ -207,6 +225,8 @@ def show_leg(leg: Leg) -> dict[str, Any]:
 async def name_everybody(conn: BooksConnection, effect: Effect) -> None:
     """Put clients' and wallets' names beside their ids."""
     shares = [share for one in effect.cash_outs for share in one["shares"]]
+    about = {share["client_id"] for share in shares}
+    about |= {one["client_id"] for one in effect.changes} - {None}
     wallets = {share["wallet_id"] for share in shares}
     for leg in effect.legs:
         wallets |= {leg["from_wallet_id"], leg["to_wallet_id"]} - {None}
@@ -216,9 +236,11 @@ async def name_everybody(conn: BooksConnection, effect: Effect) -> None:
     wallet_names = {row["id"]: row["name"] for row in found}
     found = await conn.rows_in(
         "SELECT id, username FROM satoshimachine.dca_clients WHERE id IN ({marks})",
-        sorted({share["client_id"] for share in shares}),
+        sorted(about | {leg["client_id"] for leg in effect.legs} - {None}),
     )
     names = {row["id"]: row["username"] for row in found}
+    for change in effect.changes:
+        change["username"] = names.get(change["client_id"])
     for share in shares:
         share["username"] = names.get(share["client_id"])
         share["wallet_name"] = wallet_names.get(share["wallet_id"])

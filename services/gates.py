@@ -61,7 +61,8 @@ async def close_gate(gate: str, message: str, hint: str, facts: dict[str, Any]) 
     async def work(conn: BooksConnection) -> bool:
         if not await crud.add_meta(gate, body, conn):
             return False
-        await record(conn, f"{gate}_closed", gate, body, now_us=now_us)
+        after = {"closed": True}
+        await record(conn, f"{gate}_closed", gate, body, now_us=now_us, after=after)
         await raise_alert(conn, f"gate:{gate}", gate, "critical", message, hint)
         return True
 
@@ -99,7 +100,14 @@ async def open_gate(gate: str, reason: str, actor: str) -> None:
             seq = int(last["seq"] or 0) if last else 0
             conn.after_commit.append(partial(marker.advance, seq))
         await record(
-            conn, f"{gate}_opened", gate, {"reason": reason, **state}, actor=actor, now_us=now_us
+            conn,
+            f"{gate}_opened",
+            gate,
+            {"reason": reason, **state},
+            actor=actor,
+            now_us=now_us,
+            before={"closed": True},
+            after={"closed": False},
         )
         await resolve_alerts(conn, f"gate:{gate}", now_us)
 

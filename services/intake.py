@@ -26,6 +26,7 @@ from ..domain.verdicts import FACTS
 from .alerts import raise_alert, resolve_alerts
 from .settle import alert_held
 
+CHANGING = ("status", "hold_code", "crypto_atoms", "received_crypto_atoms", "fiat_minor")
 AMOUNTS = (
     "crypto_code",
     "crypto_atoms",
@@ -199,7 +200,13 @@ async def _record_change(conn: BooksConnection, known: Row, row: SourceRow) -> i
         known["id"],
     )
     await record(
-        conn, "source_changed", known["id"], {"changed": names, "row": dict(row)}, now_us=now_us
+        conn,
+        "source_changed",
+        known["id"],
+        {"changed": names, "row": dict(row)},
+        now_us=now_us,
+        before={name: before.get(name) for name in names},
+        after={name: row.get(name) for name in names},
     )
     return 1
 
@@ -246,6 +253,8 @@ async def _reclassify(
         known["id"],
         {"from": known["status"], "to": fresh["status"], "code": fresh["hold_code"]},
         now_us=now_us,
+        before={name: known[name] for name in CHANGING},
+        after={name: fresh[name] for name in CHANGING},
     )
     if fresh["status"] == CashOutState.HELD.value:
         code = HoldCode(fresh["hold_code"])
@@ -267,7 +276,15 @@ async def release_if_eligible(conn: BooksConnection, known: Row, rule: SplitRule
         " WHERE id = :id AND status = 'held'",
         {"id": known["id"]},
     )
-    await record(conn, "cash_out_released", known["id"], {"rule": rule.value}, now_us=now_us)
+    await record(
+        conn,
+        "cash_out_released",
+        known["id"],
+        {"rule": rule.value},
+        now_us=now_us,
+        before={"status": CashOutState.HELD.value, "hold_code": known["hold_code"]},
+        after={"status": CashOutState.PENDING.value},
+    )
     await resolve_alerts(conn, f"held:{known['id']}", now_us)
 
 
@@ -302,6 +319,8 @@ async def hold_overdue(now_us: int) -> None:
                     row["id"],
                     {"code": HoldCode.WATCHED_TOO_LONG.value},
                     now_us=now_us,
+                    before={"status": CashOutState.WATCHING.value, "hold_code": row["hold_code"]},
+                    after={"status": CashOutState.HELD.value},
                 )
                 await alert_held(
                     conn, row["id"], row["lamassu_transaction_id"], HoldCode.WATCHED_TOO_LONG

@@ -62,10 +62,12 @@ DEPOSIT_NAMES = ("status", "from", "to", "client", "currency")
 
 def cash_out_clauses(query: CashOutQuery, time_zone: str) -> list[Clause]:
     """Conditions on lamassu_transactions. Raises BadInput for a state or day that is none."""
-    _refuse_long(query)
+    refuse_long(query)
     clauses = _states(query.status, {state.value for state in CashOutState})
-    clauses += _days(query.from_day, query.to_day, time_zone, MOMENT, lambda us: us)
-    clauses += _equal(device_id=query.machine, crypto_code=query.coin, fiat_code=query.currency)
+    clauses += day_clauses(query.from_day, query.to_day, time_zone, MOMENT, lambda us: us)
+    clauses += equal_clauses(
+        device_id=query.machine, crypto_code=query.coin, fiat_code=query.currency
+    )
     if query.client:
         clauses.append(
             Clause(
@@ -83,13 +85,14 @@ def cash_out_clauses(query: CashOutQuery, time_zone: str) -> list[Clause]:
 
 def deposit_clauses(query: DepositQuery, time_zone: str) -> list[Clause]:
     """Conditions on dca_deposits. Raises BadInput as above."""
-    _refuse_long(query)
+    refuse_long(query)
     clauses = _states(query.status, {state.value for state in DepositState})
-    clauses += _days(query.from_day, query.to_day, time_zone, "t.created_at", stored_time)
-    return clauses + _equal(client_id=query.client, currency=query.currency)
+    clauses += day_clauses(query.from_day, query.to_day, time_zone, "t.created_at", stored_time)
+    return clauses + equal_clauses(client_id=query.client, currency=query.currency)
 
 
-def _refuse_long(query: CashOutQuery | DepositQuery) -> None:
+def refuse_long(query: Any) -> None:
+    """Raise BadInput for a value longer than any there is; `query`: a dataclass of texts."""
     for one in fields(query):
         value = getattr(query, one.name)
         if value is not None and (len(value) > VALUE_MAX or "\x00" in value):
@@ -110,9 +113,10 @@ def _states(text: str | None, known: Collection[str]) -> list[Clause]:
     return [Clause(f"t.status IN ({', '.join(f':{name}' for name in named)})", named)]
 
 
-def _days(
+def day_clauses(
     first: str | None, last: str | None, time_zone: str, column: str, stored: Any
 ) -> list[Clause]:
+    """From this day to that one, both included, in the operator's time zone."""
     from_day, to_day = _day("from", first), _day("to", last)
     if from_day and to_day and from_day > to_day:
         raise BadInput("from: this day is after the last one", hint="Swap the two days.")
@@ -138,7 +142,8 @@ def _day(name: str, text: str | None) -> date | None:
     return day
 
 
-def _equal(**columns: str | None) -> list[Clause]:
+def equal_clauses(**columns: str | None) -> list[Clause]:
+    """Columns that have these values; None: any."""
     return [
         Clause(f"t.{name} = :is_{name}", {f"is_{name}": value})
         for name, value in columns.items()

@@ -107,6 +107,8 @@ MENDS: dict[str, Mend] = {
     "chain_broken": Mend(("adjust_balance", ACKNOWLEDGE), "by_hand"),
     "ledger_gap": Mend(("adjust_balance", ACKNOWLEDGE), "by_hand"),
     "balance_differs": Mend(("adjust_balance", ACKNOWLEDGE), "by_hand"),
+    "correction_differs": Mend(*BY_HAND),
+    "claim_differs": Mend(("recover_overpayment", "write_off", ACKNOWLEDGE), "by_hand"),
     "deposit_differs": Mend(("adjust_balance", ACKNOWLEDGE), "by_hand"),
 }
 

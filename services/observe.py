@@ -12,7 +12,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from .. import clock, crud
+from ..adapters.audit import record
 from ..adapters.lamassu_postgres import LamassuSource
+from ..adapters.settlement import settlement
 from ..database import BooksConnection
 from ..domain.days import US_PER_S
 from ..domain.eligibility import SourceRow
@@ -135,6 +137,15 @@ async def _look_at_ids(source: LamassuSource, ids: Sequence[str], looked: Looked
         part = ids[start : start + IDS_PER_QUERY]
         found = {str(row["id"]): row for row in await source.rows_by_id(part)}
         looked.rows.update({x: found.get(x, {"id": x, "vanished": "true"}) for x in part})
+
+
+async def note_poll_asked(actor: str) -> None:
+    """A person pressed the button; what the timer does is in the list of polls."""
+
+    async def work(conn: BooksConnection) -> None:
+        await record(conn, "poll_asked", "polls", {}, actor=actor, now_us=clock.now_us())
+
+    await settlement(work)
 
 
 async def look_at_everything_again(conn: BooksConnection) -> None:

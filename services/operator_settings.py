@@ -38,7 +38,17 @@ async def update_settings(data: UpdateSettings, actor: str) -> OperatorSettings:
             await look_at_everything_again(conn)
         if after.split_rule != before.split_rule:
             await _release_held_by_rule(conn, after.split_rule)
-        await record(conn, "settings_saved", "settings", plain, actor=actor, now_us=now_us)
+        was = before.dict(include=set(plain))
+        await record(
+            conn,
+            "settings_saved",
+            "settings",
+            {},
+            actor=actor,
+            now_us=now_us,
+            before={name: getattr(value, "value", value) for name, value in was.items()},
+            after=plain,
+        )
         return after
 
     return await settlement(work)

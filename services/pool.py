@@ -114,10 +114,14 @@ async def read_clients(
         SELECT c.id, c.wallet_id, c.dca_mode, c.fixed_mode_daily_limit, b.balance,
             (SELECT COALESCE(SUM(d.amount_minor), 0) FROM satoshimachine.dca_deposits d
              WHERE d.client_id = c.id AND d.currency = :currency AND d.effective_us > :moment)
-            AS later_minor
+            + (SELECT COALESCE(SUM(k.amount_minor), 0) FROM satoshimachine.corrections k
+             WHERE k.client_id = c.id AND k.currency = :currency AND k.status = 'executed'
+                AND k.kind = 'adjust_balance' AND k.effective_us > :moment)
+            AS later_minor, r.owed_sats, r.pace_percent
         FROM satoshimachine.dca_clients c
         JOIN satoshimachine.ledger_balances b
             ON b.account = 'client:' || c.id AND b.unit = :currency AND b.balance > 0
+        LEFT JOIN satoshimachine.receivables r ON r.client_id = c.id AND r.owed_sats > 0
         WHERE c.status = 'active' ORDER BY c.id
         """,
         {"currency": currency, "moment": our_us},
@@ -141,6 +145,8 @@ async def read_clients(
             remaining_minor=int(row["balance"]),
             later_credits_minor=int(row["later_minor"]),
             charged_same_day_minor=charged.get(row["id"], 0),
+            owed_sats=int(row["owed_sats"] or 0),
+            pace_percent=int(row["pace_percent"] or 0),
         )
         for row in rows
     ]

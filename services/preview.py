@@ -19,6 +19,7 @@ from ..adapters.audit import record
 from ..adapters.lamassu_postgres import open_source
 from ..adapters.settlement import Rollback, settlement
 from ..database import BooksConnection, Row
+from ..domain.corrections import CorrectionKind
 from ..domain.days import US_PER_S, instant_us
 from ..domain.states import CashOutState
 from ..errors import (
@@ -31,10 +32,11 @@ from ..errors import (
     StateConflict,
 )
 from ..models import ProcessRequest
-from ..models_previews import PreviewRequest
-from . import effects, rehearsal
+from ..models_previews import ExecuteRequest, PreviewRequest
+from . import approval, correct, effects, rehearsal
 from .announce import announce_leg, announce_settled
 from .cash_outs import fetch_sale
+from .corrections import Correction, propose
 from .effects import Effect
 from .observe import META_CLOCK, full_comparison_due, look_only
 from .readiness import require_ready
@@ -64,7 +66,10 @@ async def make(request: PreviewRequest, actor: str) -> dict[str, Any]:
 
     A poll from another start point is for looking only: nothing is stored, it has no id.
     """
-    await require_ready()
+    if request.action != CorrectionKind.RESTORE_WALLET_ROW.value:
+        await require_ready()
+    if correct.is_correction(request):
+        request = request.copy(update={"correction_id": uuid4().hex})
     action = await _action(request, actor)
 
     async def work(conn: BooksConnection) -> Effect:
@@ -74,6 +79,11 @@ async def make(request: PreviewRequest, actor: str) -> dict[str, Any]:
     now_us = clock.now_us()
     settings = await crud.get_settings()
     amount = effects.amount_sats(effect, _given_up(request, effect))
+    about: dict[str, Any] = {}
+    if _corrects(request):
+        about = await correct.amounts(request, effect)
+        about["correction_id"] = request.correction_id
+        amount = 0 if about["amount"] else about["worth_sats"]
     only_looking = request.start_at is not None
     shown = {
         "preview_id": None if only_looking else uuid4().hex,
@@ -86,10 +96,16 @@ async def make(request: PreviewRequest, actor: str) -> dict[str, Any]:
         "legs": effect.legs,
         "totals": effects.totals(effect),
         "remarks": effect.remarks,
+        "changes": effect.changes,
+        **about,
     }
     if not only_looking:
-        await _store(shown, request, effect, now_us)
+        await _store(shown, request, effect, now_us, actor)
     return shown
+
+
+def _corrects(request: PreviewRequest) -> bool:
+    return request.action == correct.APPROVE or correct.is_correction(request)
 
 
 def _given_up(request: PreviewRequest, effect: Effect) -> int:
@@ -102,25 +118,29 @@ def _given_up(request: PreviewRequest, effect: Effect) -> int:
 
 
 async def _store(
-    shown: dict[str, Any], request: PreviewRequest, effect: Effect, now_us: int
+    shown: dict[str, Any], request: PreviewRequest, effect: Effect, now_us: int, actor: str
 ) -> None:
-    await crud.write(
-        "DELETE FROM satoshimachine.previews WHERE expires_us < :old", {"old": now_us - KEPT_US}
-    )
-    await crud.write(
-        "INSERT INTO satoshimachine.previews (id, request, shown, effect_hash, expires_us)"
-        " VALUES (:id, :request, :shown, :hash, :expires)",
-        {
-            "id": shown["preview_id"],
-            "request": json.dumps(request.dict(exclude_none=True), default=str),
-            "shown": json.dumps(shown),
-            "hash": effect.hash(),
-            "expires": now_us + VALID_US,
-        },
-    )
+    row = {
+        "id": shown["preview_id"],
+        "request": json.dumps(request.stored(), default=str),
+        "shown": json.dumps(shown),
+        "effect_hash": effect.hash(),
+        "expires_us": now_us + VALID_US,
+    }
+
+    async def work(conn: BooksConnection) -> None:
+        await conn.execute(
+            "DELETE FROM satoshimachine.previews WHERE expires_us < :old",
+            {"old": now_us - KEPT_US},
+        )
+        await conn.insert_rows("satoshimachine.previews", [row])
+        detail = {"action": shown["action"], "amount_sats": shown["amount_sats"]}
+        await record(conn, "preview_shown", row["id"], detail, actor=actor, now_us=now_us)
+
+    await settlement(work)
 
 
-async def execute(preview_id: str, typed_sats: int | None, actor: str, poll: Poll) -> Any:
+async def execute(preview_id: str, typed: ExecuteRequest, actor: str, poll: Poll) -> Any:
     """Do what the preview showed, once; a second call gets the first one's answer.
 
     Raises NotFound, BadInput when the sum was not typed, PreviewOutdated when it expired or when
@@ -132,11 +152,16 @@ async def execute(preview_id: str, typed_sats: int | None, actor: str, poll: Pol
     if preview["result"] is not None:
         return json.loads(preview["result"])
     shown = json.loads(preview["shown"])
-    _refuse(preview, shown, typed_sats)
+    _refuse(preview, shown, typed)
     request = PreviewRequest(**json.loads(preview["request"]))
-    await require_ready()
+    if request.action != CorrectionKind.RESTORE_WALLET_ROW.value:
+        await require_ready()
     if request.action == POLL:
         return await _execute_poll(preview, shown, actor, poll)
+    if request.action == correct.APPROVE:
+        await approval.check(typed.passphrase, actor)
+    elif shown.get("approval", {}).get("needed"):
+        return await _propose(preview, shown, request, actor)
     action = await _action(request, actor)
     result = _result(shown, clock.now_us())
 
@@ -154,12 +179,26 @@ async def execute(preview_id: str, typed_sats: int | None, actor: str, poll: Pol
     await settlement(work)
     if request.action == "process":
         await announce_settled()
-    for leg in shown["legs"] if request.action.startswith("retry") else ():
+    for leg in shown["legs"] if request.action.startswith("retry") or _corrects(request) else ():
         await announce_leg(leg["key"])
     return result
 
 
-def _refuse(preview: Row, shown: dict[str, Any], typed_sats: int | None) -> None:
+async def _propose(preview: Row, shown: dict[str, Any], request: PreviewRequest, actor: str) -> Any:
+    """Above the limit of the second person nothing is done yet: it is kept for them to look at."""
+    result = {**_result(shown, clock.now_us()), "done": False, "proposed": request.correction_id}
+    one = Correction(str(request.correction_id), request, actor)
+
+    async def work(conn: BooksConnection) -> None:
+        await _take(conn, str(preview["id"]))
+        await propose(conn, one, shown["worth_sats"] or 0, shown["changes"])
+        await _finish(str(preview["id"]), result, conn)
+
+    await settlement(work)
+    return result
+
+
+def _refuse(preview: Row, shown: dict[str, Any], typed: ExecuteRequest) -> None:
     if preview["executed_us"] is not None:
         raise StateConflict(
             "This preview is being executed, or was interrupted while it was",
@@ -169,13 +208,14 @@ def _refuse(preview: Row, shown: dict[str, Any], typed_sats: int | None) -> None
         raise PreviewOutdated("This preview is too old")
     if not shown["can_execute"]:
         raise StateConflict("There is nothing to do here", hint="Look again later.")
-    wanted = shown["typed_amount_sats"]
-    if wanted is not None and typed_sats != wanted:
-        raise BadInput(
-            f"Type the sum, {wanted} sats, to go on",
-            hint="It is asked for large sums; the settings say from when on.",
-            missing=["typed_amount_sats"],
-        )
+    for name, unit in (("typed_amount_sats", " sats"), ("typed_amount", "")):
+        wanted = shown.get(name)
+        if wanted is not None and getattr(typed, name) != wanted:
+            raise BadInput(
+                f"Type the sum, {wanted}{unit}, to go on",
+                hint="It is asked for large sums; the settings say from when on.",
+                missing=[name],
+            )
 
 
 async def _execute_poll(preview: Row, shown: dict[str, Any], actor: str, poll: Poll) -> Any:
@@ -257,7 +297,7 @@ async def _note(conn: BooksConnection, shown: dict[str, Any], actor: str) -> Non
         "amount_sats": shown["amount_sats"],
         "cash_outs": [one["lamassu_transaction_id"] for one in shown["cash_outs"]],
         "legs": len(shown["legs"]),
-        "typed": shown["typed_amount_sats"] is not None,
+        "typed": (shown.get("typed_amount") or shown["typed_amount_sats"]) is not None,
     }
     await record(
         conn,
@@ -293,6 +333,8 @@ async def _action(request: PreviewRequest, actor: str) -> Action:
     """The action with all it needs from outside. Raises BadInput when an argument is missing."""
     if request.action == POLL:
         return await _polling(request)
+    if _corrects(request):
+        return await correct.correcting(request, actor)
     if request.action == "process":
         return await _processing(request, actor)
     if request.action == "retry_share":

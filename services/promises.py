@@ -6,29 +6,9 @@ those of docs/reliability.md; who asks is invariants.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from ..adapters.wallet_rows import ID_PREFIX
-
-
-@dataclass(frozen=True)
-class Question:
-    """`sql` selects what must not be, with a column `subject`; `says` is the sentence for it."""
-
-    says: str
-    sql: str
-    values: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Invariant:
-    """A promise with its name and the questions that hold it."""
-
-    code: str
-    name: str
-    questions: tuple[Question, ...]
-
+from .promise import Invariant, Question
+from .promises_corrections import CLAIMS, CORRECTED, CORRECTIONS_MOVE
 
 # A cash-out that this extension settled; what an earlier one did is kept as it was found.
 SETTLED = "t.status = 'completed' AND t.origin = 'observed'"
@@ -187,6 +167,7 @@ ACCOUNTS = f"""
         UNION ALL SELECT 'operator', -t.operator_remainder_sats FROM {T} WHERE {SETTLED}
         UNION ALL SELECT CASE t.commission_status WHEN 'failed' THEN 'commission_owed'
             ELSE 'commission' END, -t.commission_sats FROM {T} WHERE {SETTLED}
+        {CORRECTED}
     ) held GROUP BY account HAVING SUM(sats) <> 0
 """
 
@@ -219,6 +200,8 @@ LEDGER_IS_WALLETS = Invariant(
             SELECT p.checking_id AS subject FROM apipayments p
             WHERE p.checking_id LIKE '{ID_PREFIX}%' AND NOT EXISTS (
                 SELECT 1 FROM satoshimachine.settlement_legs l
+                WHERE p.checking_id IN (l.checking_id_in, l.checking_id_out))
+            AND NOT EXISTS (SELECT 1 FROM satoshimachine.correction_legs l
                 WHERE p.checking_id IN (l.checking_id_in, l.checking_id_out))
             """,
         ),
@@ -261,6 +244,7 @@ LEDGER_IS_WALLETS = Invariant(
             ) charged GROUP BY reference HAVING SUM(amount) <> 0
             """,
         ),
+        *CORRECTIONS_MOVE,
     ),
 )
 
@@ -375,4 +359,5 @@ INVARIANTS: tuple[Invariant, ...] = (
     HALT_HONOURED,
     REPLAY,
     SAME_INPUT_SAME_PLAN,
+    CLAIMS,
 )

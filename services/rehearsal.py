@@ -9,12 +9,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any
 
 from ..adapters.audit import SYSTEM
 from ..database import BooksConnection, Row
 from ..domain.eligibility import SourceRow, classify
-from ..domain.plan import Leg, LegKind
 from ..domain.states import CashOutState, SplitRule
 from ..errors import (
     DatabaseBusy,
@@ -93,7 +91,7 @@ def retrying_share(share_id: str, actor: str) -> Action:
             shown["problem"] = outcome
             effect.remark("still_failed", f"It still cannot be delivered: {outcome}", why=outcome)
         else:
-            effect.legs.append(effects.show_leg(await _moved(conn, str(share["leg_key"]))))
+            effect.legs.append(effects.show_leg(await retry.moved_leg(conn, str(share["leg_key"]))))
         effect.cash_outs.append(effects.show_row(cash_out, effects.OTHER, shares=[shown]))
         await effects.name_everybody(conn, effect)
         return effect
@@ -117,21 +115,6 @@ def retrying_commission(cash_out_id: str, actor: str) -> Action:
         return effect
 
     return work
-
-
-async def _moved(conn: BooksConnection, key: str) -> Leg:
-    row = await conn.row(
-        "SELECT * FROM satoshimachine.settlement_legs WHERE leg_key = :key", {"key": key}
-    )
-    found: Any = row
-    return Leg(
-        key,
-        LegKind(found["kind"]),
-        found["from_wallet_id"],
-        found["to_wallet_id"],
-        int(found["amount_sats"]),
-        key.rsplit(":", 1)[-1],
-    )
 
 
 def cancelling_share(share_id: str, reason: str, actor: str) -> Action:

@@ -6,6 +6,7 @@ The sats lie in the source wallet of the cash-out they came from, whatever the s
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from loguru import logger
 
@@ -17,7 +18,7 @@ from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row
 from ..domain.money import MSAT_PER_SAT
 from ..domain.plan import Leg, LegKind, leg_key
-from ..domain.states import CashOutState, ShareState
+from ..domain.states import CashOutState, CommissionState, ShareState
 from ..errors import (
     FundingShort,
     FundingUnusable,
@@ -27,6 +28,7 @@ from ..errors import (
     StillFailed,
     ensure,
 )
+from . import receivables
 from .alerts import resolve_alerts
 from .gates import refuse_if_stopped
 from .owed import show_owed
@@ -49,9 +51,12 @@ async def retry_share(share_id: str, *, by_hand: bool = False, actor: str = SYST
 
 
 def retrying_share(
-    share_id: str, *, by_hand: bool, actor: str
+    share_id: str, *, by_hand: bool, actor: str, to_wallet_id: str | None = None
 ) -> Callable[[BooksConnection], Awaitable[Row | str]]:
-    """The paid share, or why it still cannot be delivered, inside a transaction."""
+    """The paid share, or why it still cannot be delivered, inside a transaction.
+
+    `to_wallet_id`: a wallet that a person chose, in place of the client's own.
+    """
 
     async def work(conn: BooksConnection) -> Row | str:
         await refuse_if_stopped(conn, by_hand=by_hand)
@@ -61,7 +66,7 @@ def retrying_share(
             "SELECT wallet_id FROM satoshimachine.dca_clients WHERE id = :id",
             {"id": share["client_id"]},
         )
-        wallet_id = client["wallet_id"] if client else share["wallet_id"]
+        wallet_id = to_wallet_id or (client["wallet_id"] if client else share["wallet_id"])
         lamassu_id = share["lamassu_transaction_id"]
         leg = Leg(
             leg_key(lamassu_id, LegKind.SHARE, share["client_id"]),
@@ -74,6 +79,8 @@ def retrying_share(
         problem = await _problem(conn, leg)
         if problem:
             await _note_share(conn, share_id, problem)
+            if by_hand:
+                await _note_asked(conn, share["cash_out_id"], leg, problem, actor)
             return problem
         payment_hash = await _move(conn, cash_out, leg)
         await _confirm_share(conn, share, wallet_id, payment_hash, actor)
@@ -121,6 +128,8 @@ def retrying_commission(
                 " WHERE id = :id",
                 {"m": problem, "id": cash_out_id},
             )
+            if by_hand:
+                await _note_asked(conn, cash_out_id, leg, problem, actor)
             return problem
         await _move(conn, cash_out, leg)
         await _confirm_commission(conn, cash_out_id, leg, actor)
@@ -166,6 +175,7 @@ def cancelling_share(
             now_us=now_us,
             cash_out_id=share["cash_out_id"],
         )
+        await receivables.give_back(conn, share, now_us)
         await record(
             conn,
             "share_cancelled",
@@ -173,6 +183,8 @@ def cancelling_share(
             {"share": share["leg_key"], "sats": sats, "fiat_minor": fiat, "reason": reason},
             actor=actor,
             now_us=now_us,
+            before={"status": ShareState.FAILED.value},
+            after={"status": ShareState.CANCELLED.value},
         )
         await show_owed(conn, share["client_id"], share["error_message"] or "")
         return await _share(conn, share_id)
@@ -236,6 +248,23 @@ async def _cash_out(conn: BooksConnection, cash_out_id: str) -> Row:
     if row is None or row["status"] != CashOutState.COMPLETED.value:
         raise StateConflict("This cash-out was not settled")
     return row
+
+
+async def moved_leg(conn: BooksConnection, key: str) -> Leg:
+    """A movement that happened."""
+    row = await conn.row(
+        "SELECT * FROM satoshimachine.settlement_legs WHERE leg_key = :key", {"key": key}
+    )
+    ensure(row is not None, "a movement is missing")
+    found: Any = row
+    return Leg(
+        key,
+        LegKind(found["kind"]),
+        found["from_wallet_id"],
+        found["to_wallet_id"],
+        int(found["amount_sats"]),
+        key.rsplit(":", 1)[-1],
+    )
 
 
 async def _problem(conn: BooksConnection, leg: Leg) -> str | None:
@@ -306,6 +335,8 @@ async def _confirm_share(
         {"share": share["leg_key"], "sats": sats, "wallet_id": wallet_id},
         actor=actor,
         now_us=now_us,
+        before={"status": ShareState.FAILED.value, "wallet_id": share["wallet_id"]},
+        after={"status": ShareState.CONFIRMED.value, "wallet_id": wallet_id},
     )
     await show_owed(conn, client_id, share["error_message"] or "")
 
@@ -333,7 +364,26 @@ async def _confirm_commission(
     )
     await resolve_alerts(conn, f"commission:{cash_out_id}", now_us)
     detail = {"wallet_id": leg.to_wallet_id, "sats": leg.amount_sats}
-    await record(conn, "commission_paid", cash_out_id, detail, actor=actor, now_us=now_us)
+    await record(
+        conn,
+        "commission_paid",
+        cash_out_id,
+        detail,
+        actor=actor,
+        now_us=now_us,
+        before={"commission_status": CommissionState.FAILED.value},
+        after={"commission_status": CommissionState.PAID.value},
+    )
+
+
+async def _note_asked(
+    conn: BooksConnection, cash_out_id: str, leg: Leg, problem: str, actor: str
+) -> None:
+    """A person asked for it, and it did not help; what the timer tries is not worth an entry."""
+    detail = {"leg": leg.key, "message": problem}
+    await record(
+        conn, "retry_without_success", cash_out_id, detail, actor=actor, now_us=clock.now_us()
+    )
 
 
 async def _note_share(conn: BooksConnection, share_id: str, problem: str) -> None:

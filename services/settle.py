@@ -40,6 +40,7 @@ from ..domain.states import (
     states_before,
 )
 from ..errors import PreviewOutdated, StateConflict, ensure
+from . import receivables
 from .alerts import raise_alert
 from .gates import Standing, refuse_if_stopped
 from .owed import show_owed
@@ -161,7 +162,14 @@ async def hold(
         {"id": cash_out["id"], "code": code.value},
     )
     await record(
-        conn, "cash_out_held", cash_out["id"], {"code": code.value}, actor=actor, now_us=now_us
+        conn,
+        "cash_out_held",
+        cash_out["id"],
+        {"code": code.value},
+        actor=actor,
+        now_us=now_us,
+        before={"status": CashOutState.PENDING.value},
+        after={"status": CashOutState.HELD.value},
     )
     await alert_held(conn, cash_out["id"], cash_out["lamassu_transaction_id"], code)
 
@@ -200,6 +208,7 @@ async def write_plan(conn: BooksConnection, cash_out: Row, plan: Plan, actor: st
     await ledger.post(
         conn, SETTLED_BY_PLAN, entries_of(plan), now_us=now_us, cash_out_id=cash_out["id"]
     )
+    await receivables.withhold(conn, plan, now_us)
     hit = await conn.changed(COMPLETE, _cash_out_columns(cash_out, plan, now_us))
     ensure(hit == 1, "the claimed cash-out was lost")
     await record(
@@ -217,6 +226,8 @@ async def write_plan(conn: BooksConnection, cash_out: Row, plan: Plan, actor: st
         },
         actor=actor,
         now_us=now_us,
+        before={"status": CashOutState.PENDING.value},
+        after={"status": CashOutState.COMPLETED.value},
     )
     for share in plan.shares:
         if share.state is ShareState.FAILED:
@@ -300,7 +311,7 @@ def _share_row(
         "client_id": share.client_id,
         "amount_sats": share.sats,
         "amount_fiat": whole.numerator / whole.denominator,
-        "exchange_rate": share.sats * whole.denominator / whole.numerator,
+        "exchange_rate": share.full_sats * whole.denominator / whole.numerator,
         "transaction_type": share.mode,
         "lamassu_transaction_id": lamassu_id,
         "payment_hash": ids[key].payment_hash if key in ids else None,
@@ -316,6 +327,7 @@ def _share_row(
         "error_message": share.problem,
         "attempts": 1,
         "updated_us": now_us,
+        "withheld_sats": share.withheld_sats or None,
     }
 
 
@@ -371,7 +383,8 @@ async def mark_failed(cash_out_id: str, message: str) -> None:
             {"id": cash_out_id, "message": message},
         )
         if hit:
-            await record(conn, "cash_out_failed", cash_out_id, {"message": message}, now_us=now_us)
+            said, after = {"message": message}, {"status": CashOutState.FAILED.value}
+            await record(conn, "cash_out_failed", cash_out_id, said, now_us=now_us, after=after)
 
     await settlement(work)
 

@@ -310,7 +310,10 @@ async def choose_start(data: StartPoint, actor: str) -> None:
         at_arming = data.start_at is None and not standing.armed
         await crud.set_meta(META_START, {"at_arming": at_arming}, conn)
         detail = {"at_arming": at_arming, "start_at": clock.iso(start_us)}
-        await record(conn, "start_chosen", "settings", detail, actor=actor, now_us=now_us)
+        was = {"start_at": clock.iso(standing.settings.start_at_us)}
+        await record(
+            conn, "start_chosen", "settings", detail, actor=actor, now_us=now_us, before=was
+        )
 
     await settlement(work)
 
@@ -341,7 +344,16 @@ async def arm(data: StartPoint, actor: str) -> int:
         await crud.set_polling_enabled(True, now_us, conn)
         await crud.set_meta(META_ARMED, {"at_us": now_us, "start_at_us": start_us}, conn)
         detail = {"start_at": clock.iso(start_us), "rule": now.settings.split_rule.value}
-        await record(conn, "armed", now.config.id, detail, actor=actor, now_us=now_us)
+        await record(
+            conn,
+            "armed",
+            now.config.id,
+            detail,
+            actor=actor,
+            now_us=now_us,
+            before={"polling_enabled": now.config.polling_enabled},
+            after={"polling_enabled": True},
+        )
         return start_us
 
     return await settlement(work)

@@ -46,6 +46,11 @@ const satmWords = {
     confirmed: {icon: 'check_circle', color: 'positive'},
     cancelled: {icon: 'block'}
   },
+  correction: {
+    proposed: {icon: 'hourglass_empty', color: 'info'},
+    executed: {icon: 'check_circle', color: 'positive'},
+    rejected: {icon: 'block'}
+  },
   severity: {
     critical: {icon: 'error', color: 'negative'},
     warning: {icon: 'warning', color: 'warning'},

@@ -23,6 +23,10 @@ from support.operator import BASE, LONG_AGO, Operator
 API_PREFIX = "/satmachineadmin/api/v1"
 ROUTES = """
     DELETE config/{config_id}
+    GET audit
+    GET audit/actions
+    GET audit/head
+    GET approval
     GET charts
     GET client-limits
     GET clients
@@ -31,8 +35,10 @@ ROUTES = """
     GET clients/{client_id}/distributions
     GET clients/{client_id}/sheet
     GET config
+    GET corrections
     GET deposits
     GET deposits/{deposit_id}
+    GET exports/audit.csv
     GET exports/cash-outs.csv
     GET exports/clients.csv
     GET exports/deposits.csv
@@ -63,8 +69,10 @@ ROUTES = """
     GET users
     GET wallets
     PATCH config
+    POST audit/verify
     POST clients
     POST config
+    POST corrections/{correction_id}/reject
     POST deposits
     POST findings/{finding_id}/acknowledge
     POST findings/{finding_id}/notes
@@ -83,6 +91,7 @@ ROUTES = """
     POST test-transaction
     POST transactions/{any_id}/retry-commission
     POST transactions/{any_id}/skip
+    PUT approval
     PUT clients/{client_id}
     PUT config/{config_id}
     PUT deposits/{deposit_id}/status

@@ -14,7 +14,10 @@ from support.operator import Operator, ago
 from support.trouble import delete_wallet
 
 S = "satoshimachine"
-APPEND_ONLY = ("audit_log", "ledger_entries", "settlement_legs")
+APPEND_ONLY = (
+    *("audit_log", "ledger_entries", "settlement_legs"),
+    *("correction_legs", "receivable_entries"),
+)
 ONE_LEG = f"(SELECT MIN(leg_key) FROM {S}.settlement_legs WHERE kind = 'share')"
 ONE_SETTLED = f"(SELECT MIN(id) FROM {S}.lamassu_transactions WHERE status = 'completed')"
 ONE_SKIPPED = f"(SELECT MIN(id) FROM {S}.lamassu_transactions WHERE status = 'skipped')"
@@ -23,7 +26,10 @@ NEXT = f"(SELECT MAX(seq) + 1 FROM {S}.audit_log)"
 
 
 def audit(action: str, subject: str, seq: str = NEXT) -> str:
-    return f"INSERT INTO {S}.audit_log VALUES ({seq}, 1, 'system', '{action}', {subject}, '{{}}')"
+    return (
+        f"INSERT INTO {S}.audit_log (seq, at_us, actor, action, subject, detail)"
+        f" VALUES ({seq}, 1, 'system', '{action}', {subject}, '{{}}')"
+    )
 
 
 # (the question that must answer, the damage). A question may be met by others too.
@@ -59,7 +65,7 @@ DAMAGE: list[tuple[str, str]] = [
         f"INSERT INTO {S}.dca_payments SELECT id || '2', client_id, amount_sats, amount_fiat,"
         " exchange_rate, transaction_type, lamassu_transaction_id, payment_hash, status,"
         " created_at, transaction_time, leg_key || '2', cash_out_id, wallet_id, currency,"
-        " fiat_minor, cash_out_us, error_message, attempts, updated_us, origin"
+        " fiat_minor, cash_out_us, error_message, attempts, updated_us, origin, withheld_sats"
         f" FROM {S}.dca_payments WHERE id = {PAID}",
     ),
     (
@@ -145,6 +151,46 @@ DAMAGE: list[tuple[str, str]] = [
         f"UPDATE {S}.ledger_balances SET balance = balance + 1 WHERE account = 'sold'",
     ),
     (
+        "a correction's movement is not in the wallet that received it",
+        "DELETE FROM apipayments WHERE checking_id ="
+        f" (SELECT checking_id_in FROM {S}.correction_legs)",
+    ),
+    (
+        "a correction's movement is not in the wallet that paid it",
+        "UPDATE apipayments SET fee = 1 WHERE checking_id ="
+        f" (SELECT checking_id_out FROM {S}.correction_legs)",
+    ),
+    (
+        "a correction and its movement differ",
+        f"UPDATE {S}.correction_legs SET amount_sats = amount_sats + 1",
+    ),
+    (
+        "a correction and its movement differ",
+        f"UPDATE {S}.corrections SET status = 'rejected' WHERE account IS NOT NULL",
+    ),
+    (
+        "what a correction changed of a balance is not in the ledger",
+        f"UPDATE {S}.corrections SET amount_minor = amount_minor + 1"
+        " WHERE kind = 'adjust_balance'",
+    ),
+    (
+        "an account is not what shares and cash-outs make it",
+        f"UPDATE {S}.corrections SET sats = sats + 1 WHERE account IS NOT NULL",
+    ),
+    (
+        "an entry of a claim does not begin where the one before it ended",
+        f"UPDATE {S}.receivable_entries SET balance_before = balance_before + 1 WHERE number = 2",
+    ),
+    (
+        "what a client owes is not the sum of its entries",
+        f"UPDATE {S}.receivables SET owed_sats = owed_sats - 1",
+    ),
+    (
+        "what was kept of a share is not what the claim says",
+        f"UPDATE {S}.dca_payments SET withheld_sats = withheld_sats + 1"
+        " WHERE withheld_sats IS NOT NULL AND status = 'confirmed'",
+    ),
+    (
         "the stored plan has another hash",
         f"UPDATE {S}.lamassu_transactions SET plan_json = plan_json || ' '"
         f" WHERE id = {ONE_SETTLED}",
@@ -182,8 +228,10 @@ async def _found(damage: str) -> list[Broken]:
 @pytest.fixture
 async def books(operator: Operator) -> Operator:
     """Two settled sales with paid and owed shares, and one that was skipped."""
-    await operator.add_client("3000")
+    stays = await operator.add_client("3000")
     gone = await operator.add_client("3000")
+    await _correct(operator, action="recover_overpayment", client_id=stays, sats=9, pace_percent=1)
+    await _correct(operator, action="adjust_balance", client_id=stays, amount="1")
     rows = [
         sample_rows.sale(fiat=500, commission="0.03", confirmed_at=ago(minutes=9 - number))
         for number in range(2)
@@ -192,13 +240,20 @@ async def books(operator: Operator) -> Operator:
     await operator.lamassu.insert([*rows, odd])
     await delete_wallet(operator.wallets.pop(gone))
     await operator.poll()
+    await _correct(operator, action="compensate", client_id=stays, sats=7, account="commission")
     found: Any = await operator.cash_out(str(odd["id"]))
     await operator.api("POST", f"transactions/{found['id']}/skip", json={"reason": "test"})
     return operator
 
 
+async def _correct(operator: Operator, **asked: Any) -> None:
+    body = {"reason_code": "other", "note": "a test", **asked}
+    looked = await operator.api("POST", "previews", json=body)
+    await operator.api("POST", f"previews/{looked['preview_id']}/execute", json={})
+
+
 async def test_every_damage_is_found_by_its_question(books: Operator) -> None:
-    """I1 to I12: the questions see what they are for, and nothing where there is nothing."""
+    """I1 to I13: the questions see what they are for, and nothing where there is nothing."""
     assert await broken_promises() == []
     missed = {}
     for says, damage in DAMAGE:
@@ -214,4 +269,4 @@ def test_every_question_has_its_damage() -> None:
     asked = {question.says for one in INVARIANTS for question in one.questions}
     shown = {says for says, _ in DAMAGE} | NOT_TO_BE_MADE
     assert asked == shown - {"the stored plan has another hash"}
-    assert [one.code for one in INVARIANTS] == [f"I{number}" for number in range(1, 13)]
+    assert [one.code for one in INVARIANTS] == [f"I{number}" for number in range(1, 14)]

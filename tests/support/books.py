@@ -7,7 +7,8 @@ see TRUNCATE; SQLite's are taken away for the moment and put back from their own
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 SCHEMA = "satoshimachine"
@@ -43,6 +44,46 @@ async def clear_books() -> None:
         await db.execute(f"TRUNCATE {names}")
     for row in _meta_after_start:
         await db.execute(f"INSERT INTO {SCHEMA}.meta (name, value) VALUES (:name, :value)", row)
+
+
+@asynccontextmanager
+async def without_triggers() -> AsyncIterator[Callable[[str], Awaitable[None]]]:
+    """Run statements as somebody would who may take our triggers away."""
+    from lnbits.db import SQLITE
+    from satmachineadmin.crud import db
+
+    if db.type != SQLITE:
+        names = [
+            row["table_name"]
+            for row in await db.fetchall(
+                "SELECT DISTINCT event_object_table AS table_name FROM information_schema.triggers"
+                f" WHERE trigger_schema = '{SCHEMA}'"
+            )
+        ]
+        for name in names:
+            await db.execute(f"ALTER TABLE {SCHEMA}.{name} DISABLE TRIGGER ALL")
+
+        async def run(statement: str) -> None:
+            await db.execute(statement)
+
+        yield run
+        for name in names:
+            await db.execute(f"ALTER TABLE {SCHEMA}.{name} ENABLE TRIGGER ALL")
+        return
+    async with db.lock:
+        with closing(sqlite3.connect(db.path, isolation_level=None, timeout=10)) as raw:
+            triggers = raw.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+            ).fetchall()
+            for name, _ in triggers:
+                raw.execute(f'DROP TRIGGER "{name}"')
+
+            async def run_here(statement: str) -> None:
+                raw.execute(statement.replace(f"{SCHEMA}.", ""))
+
+            yield run_here
+            for _, sql in triggers:
+                raw.execute(sql)
 
 
 def _empty_sqlite(path: str) -> None:

@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from . import constraints_corrections as more
+from . import constraints_reconciliation as runs
+
 SCHEMA = "satoshimachine"
 Values = dict[str, Any]
 
@@ -119,6 +122,8 @@ ROWS: dict[str, Values] = {
         "effect_hash": "h",
         "expires_us": 1,
     },
+    **more.ROWS,
+    **runs.ROWS,
 }
 
 # Columns with a default that must not be NULL all the same; those of ROWS come on top.
@@ -130,6 +135,7 @@ DEFAULTED = {
     "lamassu_config": "polling_enabled use_ssh_tunnel ssh_port",
     "polls": "full_comparison rows_read new_rows settled left_pending",
     "alerts": "times",
+    **runs.DEFAULTED,
 }
 # Columns of ROWS that may be NULL: they are there for the sake of a CHECK.
 NULLABLE = {
@@ -137,6 +143,7 @@ NULLABLE = {
     " operator_remainder_sats",
     "dca_payments": "payment_hash",
     "settlement_legs": "from_wallet_id checking_id_out",
+    **more.NULLABLE,
 }
 
 PRIMARY_KEYS = {
@@ -158,8 +165,12 @@ PRIMARY_KEYS = {
     "audit_log": "seq",
     "earlier_rows": "table_name row_id",
     "previews": "id",
+    **more.PRIMARY_KEYS,
+    **runs.PRIMARY_KEYS,
 }
 UNIQUES = (
+    *more.UNIQUES,
+    *runs.UNIQUES,
     ("lamassu_transactions", "lamassu_transaction_id"),
     ("dca_payments", "leg_key"),
     ("settlement_legs", "payment_hash"),
@@ -167,7 +178,13 @@ UNIQUES = (
     ("settlement_legs", "checking_id_out"),
     ("alerts", "dedupe_key"),
 )
-APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
+APPEND_ONLY = (
+    "ledger_entries",
+    "audit_log",
+    "settlement_legs",
+    *more.APPEND_ONLY,
+    *runs.APPEND_ONLY,
+)
 
 _UNPAID = {"status": "failed", "payment_hash": None}
 _FUNDING = {"kind": "funding", "from_wallet_id": None, "checking_id_out": None}
@@ -299,6 +316,8 @@ CHECKS: tuple[tuple[str, str, str, tuple[Values, ...]], ...] = (
     ("polls", "polls_cause_check", "cause IN (", ({"cause": "nobody"},)),
     ("polls", "polls_result_check", "result IN (", ({"result": "maybe"},)),
     ("alerts", "alerts_severity_check", "severity IN (", ({"severity": "loud"},)),
+    *more.CHECKS,
+    *runs.CHECKS,
 )
 
 
@@ -352,7 +371,7 @@ def violators() -> Iterator[Violator]:
         for change in changes:
             yield Violator(Guard("check", table, name), row={**ROWS[table], **change})
     for table in APPEND_ONLY:
-        column = PRIMARY_KEYS[table]
+        column = PRIMARY_KEYS[table].split()[0]
         for event, words in (
             ("update", f"UPDATE {SCHEMA}.{table} SET {column} = {column}"),
             ("delete", f"DELETE FROM {SCHEMA}.{table}"),

@@ -13,7 +13,14 @@ CASH_OUTS = (
     " AND origin = 'observed'"
 )
 SHARES = "SELECT * FROM satoshimachine.dca_payments WHERE origin = 'observed'"
-LEGS = "SELECT * FROM satoshimachine.settlement_legs"
+_LEG = (
+    "leg_key, from_wallet_id, to_wallet_id, amount_sats, payment_hash, checking_id_in,"
+    " checking_id_out"
+)
+LEGS = (
+    f"SELECT {_LEG} FROM satoshimachine.settlement_legs"
+    f" UNION ALL SELECT {_LEG} FROM satoshimachine.correction_legs"
+)
 ENTRIES = "SELECT * FROM satoshimachine.ledger_entries ORDER BY seq"
 BALANCES = "SELECT * FROM satoshimachine.ledger_balances"
 WALLET_ROWS = "SELECT * FROM apipayments WHERE checking_id LIKE 'internal_satm_%'"

@@ -616,6 +616,8 @@ CLIENT_CHANGES: dict[str, Any] = {
     "charged_same_day_minor": 1,
     "wallet_problem": GONE,
     "room_sats": 10**9,
+    "owed_sats": 901,
+    "pace_percent": 11,
 }
 
 
@@ -632,7 +634,7 @@ def test_plan_hash_changes_with_every_input(name: str) -> None:
 
 @pytest.mark.parametrize("name", CLIENT_CHANGES)
 def test_plan_hash_changes_with_every_fact_of_a_client(name: str) -> None:
-    one = flow("a", 100_000)
+    one = flow("a", 100_000, owed_sats=900, pace_percent=10)
     other = replace(one, **{name: CLIENT_CHANGES[name]})
     assert make_plan(sale(other)).hash != make_plan(sale(one)).hash
 

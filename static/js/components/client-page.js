@@ -10,6 +10,7 @@ satmComponent('satm-client-page', {
       sheet: null,
       problem: null,
       editing: false,
+      correcting: false,
       busy: false,
       deposits: {page: 1, sortBy: 'created_at', descending: true},
       shares: {page: 1, sortBy: 'cash_out_us', descending: true}
@@ -62,10 +63,28 @@ satmComponent('satm-client-page', {
           label: t('part.owed'),
           value: sheet.owed_sats ? sats(sheet.owed_sats) : ''
         },
+        {
+          label: t('client.corrected'),
+          value: sheet.corrected_sats ? sats(sheet.corrected_sats) : ''
+        },
+        {
+          label: t('client.claimed'),
+          value: sheet.claimed_back_sats
+            ? t('client.claimed.value', {
+                sats: sats(sheet.claimed_back_sats),
+                pace: sheet.pace_percent
+              })
+            : ''
+        },
         {label: t('list.lastShare'), at: sheet.last_share_at},
         {label: t('list.since'), at: sheet.created_at},
         {label: t('list.asOf'), at: sheet.as_of}
       ]
+    },
+    corrections() {
+      const actions = ['adjust_balance', 'recover_overpayment', 'compensate']
+      if (this.sheet.claimed_back_sats) actions.push('write_off')
+      return {actions, client_id: this.id}
     },
     sheets() {
       const {t} = satmText
@@ -79,13 +98,17 @@ satmComponent('satm-client-page', {
               label: t('sheet.deposits'),
               value: `+ ${money(one.total_deposits)}`
             },
+            one.adjusted_minor && {
+              label: t('sheet.corrections'),
+              value: money(one.adjusted)
+            },
             {label: t('sheet.shares'), value: `− ${money(one.total_payments)}`},
             {
               label: t('sheet.balance'),
               value: money(one.remaining_balance),
               result: true
             }
-          ],
+          ].filter(Boolean),
           cost:
             one.average_cost &&
             t('sheet.cost', {

@@ -79,11 +79,33 @@ satmComponent('satm-effect', {
     listed() {
       return this.settles ? this.shown.cash_outs : []
     },
+    /** What a correction changes, as it was and as it will be. */
+    changes() {
+      return (this.shown.changes ?? []).map((change, index) => ({
+        key: index,
+        label: satmText.t(`change.${change.code}`, {
+          name: change.username ?? satmFormat.short(change.client_id ?? ''),
+          of: satmFormat.short(change.of ?? '')
+        }),
+        before: this.amount(change.before, change.unit),
+        after: this.amount(change.after, change.unit)
+      }))
+    },
+    approval() {
+      if (!this.shown.approval?.needed) return ''
+      return satmText.t('correction.needsSecond')
+    },
     longList() {
       return this.movements.length > SATM_LISTED
     }
   },
   methods: {
+    /** @param {any} value */
+    amount(value, unit) {
+      if (value === null) return satmText.t('change.nothing')
+      if (typeof value === 'number') return satmFormat.sats(value)
+      return unit === 'sat' ? value : satmFormat.fiat(value, unit)
+    },
     name(share) {
       return share.username || satmFormat.short(share.client_id)
     },

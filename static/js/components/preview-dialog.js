@@ -32,6 +32,7 @@ satmComponent('satm-preview-dialog', {
       shown: null,
       result: null,
       typed: '',
+      passphrase: '',
       looking: false,
       doing: false,
       problem: null
@@ -51,6 +52,7 @@ satmComponent('satm-preview-dialog', {
     verb() {
       const {action, totals, amount_sats, can_execute} = this.shown
       const {t} = satmText
+      if (can_execute && this.corrects) return satmCorrectionVerb(this.shown)
       if (!can_execute || this.paysNothing) return t('preview.nothing')
       const sats = satmFormat.sats(amount_sats)
       if (action === 'skip') return t('skip.action', {sats})
@@ -58,25 +60,45 @@ satmComponent('satm-preview-dialog', {
       if (!totals.clients) return t('preview.payCommission', {sats})
       return t('preview.pay', {sats, n: totals.clients})
     },
+    /** A correction says itself what it changes, whether or not sats move. */
+    corrects() {
+      return 'correction_id' in this.shown
+    },
+    /** What must be typed for a large sum: sats, or fiat as it is written. */
+    wanted() {
+      return this.shown.typed_amount ?? this.shown.typed_amount_sats ?? null
+    },
+    wantedText() {
+      const {typed_amount, typed_amount_sats} = this.shown
+      return typed_amount ?? satmFormat.sats(typed_amount_sats)
+    },
+    approves() {
+      return this.shown?.action === 'approve_correction'
+    },
     givesUp() {
       return ['skip', 'cancel_share'].includes(this.request.action)
     },
     canAct() {
       if (!this.shown?.can_execute || this.paysNothing) return false
-      const wanted = this.shown.typed_amount_sats
-      return wanted === null || this.typed.replace(/\D/g, '') === `${wanted}`
+      if (this.approves && !this.passphrase) return false
+      if (this.wanted === null) return true
+      if (this.shown.typed_amount) return this.typed === this.wanted
+      return this.typed.replace(/\D/g, '') === `${this.wanted}`
     },
     /** Refused, or too old. Without an answer the same request is made again: it happens once. */
     outdated() {
       return !!this.problem && (!this.shown || this.problem.status !== 0)
     },
     left() {
+      if (this.corrects) return []
       return this.result.cash_outs.filter(one => !one.done)
     },
     outcome() {
       const {t} = satmText
       const {action, totals, amount_sats} = this.result
       const sats = satmFormat.sats(amount_sats)
+      if (this.result.proposed) return t('correction.isProposed')
+      if (this.corrects) return t('correction.done')
       if (this.left.length) return t('preview.partly', {n: this.left.length})
       if (action === 'skip') return t('preview.skipped')
       if (action === 'cancel_share') return t('preview.gaveUp', {sats})
@@ -107,6 +129,7 @@ satmComponent('satm-preview-dialog', {
       this.problem = null
       this.shown = null
       this.typed = ''
+      this.passphrase = ''
       try {
         const body = {...this.request}
         if (this.reason) body.reason = this.given
@@ -125,8 +148,11 @@ satmComponent('satm-preview-dialog', {
       try {
         const path = `previews/${this.shown.preview_id}/execute`
         const asked = this.shown.typed_amount_sats !== null
-        const typed = asked ? Number(this.typed.replace(/\D/g, '')) : null
-        const body = {typed_amount_sats: typed}
+        /** @type {Record<string, unknown>} */
+        const body = {}
+        if (this.shown.typed_amount) body.typed_amount = this.typed
+        if (asked) body.typed_amount_sats = this.shown.typed_amount_sats
+        if (this.approves) body.passphrase = this.passphrase
         this.result = await satmApi.once('POST', path, body)
       } catch (error) {
         this.problem = satmApi.problem(error)

@@ -7,6 +7,9 @@ satmComponent('satm-shares', {
     return {
       asking: false,
       action: 'retry_share',
+      correcting: false,
+      /** @type {any} */
+      correction: null,
       /** @type {Share | null} */
       asked: null
     }
@@ -42,6 +45,16 @@ satmComponent('satm-shares', {
     /** @param {Share} share */
     name(share) {
       return share.username || satmFormat.short(share.client_id)
+    },
+    /** @param {any} share */
+    correct(share) {
+      const {id, client_id, cash_out_id} = share
+      this.correction =
+        share.status === 'failed'
+          ? {actions: ['settle_to_wallet', 'cancel_share'], share_id: id}
+          : {actions: ['compensate', 'recover_overpayment'], client_id}
+      if (share.status !== 'failed') this.correction.cash_out_id = cash_out_id
+      this.correcting = true
     },
     openClient(share) {
       satmQuery.set({client_page: share.client_id})
