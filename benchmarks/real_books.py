@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -87,7 +88,7 @@ class RealBooks:
                 rule=SplitRule.MARKUP,
                 total_sats=sale.total_sats or 0,
                 commission_rate=sale.commission_rate,
-                discount_percent=sale.discount_percent or 0,  # type: ignore[arg-type]
+                discount_percent=Fraction(0),
                 ticker_price=sale.ticker_price,
                 currency="GTQ",
                 fiat_minor=sale.fiat_minor or 0,
