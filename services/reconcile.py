@@ -218,7 +218,10 @@ async def _marks() -> dict[str, int]:
     return await own(work)
 
 
-PHASES = ("cash_outs", "source", "shares", "movements", "ledger", "deposits", "balances", "wallets")
+PHASES = (
+    *("cash_outs", "source", "shares", "movements", "ledger", "deposits", "balances", "wallets"),
+    "audit",
+)
 
 
 async def _phases(run: Run) -> None:
@@ -262,6 +265,16 @@ async def _whole_books(run: Run, left: set[str], full: bool) -> None:
     if "wallets" in left:
         await whole.wallets(run, None if full else marks["last_at_us"])
         await corrections(run)
+    if full:
+        await _audit(run)
+
+
+async def _audit(run: Run) -> None:
+    try:
+        await whole.audit(run)
+    except StateConflict as exc:  # somebody else verifies it now
+        run.count(Verdict.ERROR)
+        await run.found([], [whole.side_error(Link.AUDIT.value, exc)])
 
 
 @asynccontextmanager

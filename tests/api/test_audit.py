@@ -18,7 +18,7 @@ from satmachineadmin.services import audit_chain
 from support.books import SCHEMA, without_triggers
 from support.lnbits_app import make_account, make_wallet
 from support.machine import change, fetch, our_routes
-from support.operator import BASE, Operator
+from support.operator import BASE, LONG_AGO, Operator
 
 LOG = f"{SCHEMA}.audit_log"
 # They store nothing: a simulation.
@@ -177,12 +177,20 @@ class Everything:
         await self.api("POST", "resume/halt", json={"reason": "looked"})
 
     async def _arm(self) -> None:
-        """As at the first run: saved switched off, looked at, armed."""
-        await self.api("PATCH", "config", json=self.operator.connection())
-        await fetch(f"SELECT 1 FROM {LOG} LIMIT 1")
+        """As at the first run: saved, tested, chosen, and never polled before."""
         from satmachineadmin import crud
 
+        given = self.operator.connection()
+        await self.api("PATCH", "config", json=given)
+        key = await self.api("GET", "host-key")
+        await self.api("PUT", "host-key", json={"ssh_host_key": key["ssh_host_key"]})
+        await self.api("POST", "test-connection")
+        chosen = {"funding_ln": "credit", "funding_btc": "credit", "split_rule": "markup"}
+        terms = {"currency": "GTQ", "time_zone": "America/Guatemala", "max_daily_limit": 2000}
+        await self.api("PUT", "settings", json={**chosen, **terms})
+        await self.api("PUT", "setup/start", json={"start_at": LONG_AGO})
         await crud.delete_meta("setup_armed")
+        await change(f"DELETE FROM {SCHEMA}.polls")
         start = (await self.api("GET", "setup"))["start_at"]
         await self.api("POST", "setup/arm", json={"start_at": start})
 
@@ -244,6 +252,8 @@ async def test_an_edited_entry_is_found(
     report = await verify(operator)
     assert (report["ok"], report["code"], report["bad_seq"]) == (False, code, bad)
     assert report["why"]
+    [alert] = [a for a in (await operator.api("GET", "status"))["alerts"] if "audit" in a["kind"]]
+    assert alert["severity"] == "critical"
 
 
 async def test_a_shortened_trail_is_found_by_a_head_that_was_kept(operator: Operator) -> None:
