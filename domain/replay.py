@@ -63,7 +63,9 @@ def plan_input_of(given: Mapping[str, Any]) -> PlanInput:
     values["rule"] = SplitRule(values["rule"])
     values["funding_mode"] = FundingMode(values["funding_mode"])
     values["clients"] = tuple(
-        PoolClient(**{name: client[name] for name in _CLIENT}) for client in given["clients"]
+        # A plan of before there were claims does not name what nobody owed.
+        PoolClient(**{name: client[name] for name in _CLIENT if name in client})
+        for client in given["clients"]
     )
     return PlanInput(**values)
 

@@ -122,11 +122,13 @@ def _line(
 
 def _alert(alert: Row) -> Need:
     """An alert as it was raised. About a cash-out, that is opened; anything else is set up."""
-    about_cash_out = alert["kind"] in ("commission_failed", "source_changed")
+    kind = str(alert["kind"])
+    about_cash_out = kind in ("commission_failed", "source_changed") and alert["subject_id"]
+    elsewhere = "books" if kind.startswith("reconciliation_") else "setup"
     return Need(
-        str(alert["kind"]),
+        kind,
         str(alert["severity"]),
-        "cash-out" if about_cash_out and alert["subject_id"] else "setup",
+        "cash-out" if about_cash_out else elsewhere,
         str(alert["message"]),
         str(alert["hint"]),
         subject_id=alert["subject_id"],

@@ -29,7 +29,8 @@ CLOSE_LOOKS = 40  # cash-outs read whole under the lock at once: some millisecon
 OPEN = {state.value for state in OPEN_STATES}
 SHARE_COLUMNS = (
     "cash_out_id, client_id, amount_sats, fiat_minor, currency, transaction_type, leg_key,"
-    " lamassu_transaction_id, amount_fiat, exchange_rate, status, wallet_id, payment_hash"
+    " lamassu_transaction_id, amount_fiat, exchange_rate, status, wallet_id, payment_hash,"
+    " withheld_sats"
 )
 
 

@@ -183,7 +183,10 @@ DEPOSIT_ENTRIES = """
 ORPHAN_COLUMNS = "p.checking_id, p.wallet_id, p.amount, p.status, p.external_id"
 ALONE = """NOT EXISTS (SELECT 1 FROM satoshimachine.settlement_legs l
         WHERE (l.checking_id_in = p.checking_id AND l.to_wallet_id = p.wallet_id)
-        OR (l.checking_id_out = p.checking_id AND l.from_wallet_id = p.wallet_id))"""
+        OR (l.checking_id_out = p.checking_id AND l.from_wallet_id = p.wallet_id))
+    AND NOT EXISTS (SELECT 1 FROM satoshimachine.correction_legs k
+        WHERE (k.checking_id_in = p.checking_id AND k.to_wallet_id = p.wallet_id)
+        OR (k.checking_id_out = p.checking_id AND k.from_wallet_id = p.wallet_id))"""
 WALLET_ROW_IDS = """
     SELECT DISTINCT p.checking_id FROM apipayments p
     WHERE p.checking_id > :after AND p.checking_id < :upto ORDER BY p.checking_id LIMIT :most

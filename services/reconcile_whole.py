@@ -20,6 +20,7 @@ from ..domain.earlier import DECIDED_BY
 from ..domain.money import whole_from_minor
 from ..domain.verdicts import Link, Verdict
 from ..errors import SatMachineError
+from . import audit_chain
 from . import reconcile_questions as ask
 from .findings import Found
 from .reconcile_run import Item, Run, unresolved_of
@@ -334,6 +335,27 @@ async def _orphans(run: Run, rows: Sequence[Row], open_ids: Sequence[str]) -> No
         if row["checking_id"] not in run.explained
     ]
     await run.found(found, look_again=open_ids)
+
+
+async def audit(run: Run) -> None:
+    """The audit trail, hash by hash from its first entry."""
+    await run.begin("audit")
+    open_ones = await unresolved_of("audit")
+    report = await audit_chain.verify()
+    run.looked_at["audit_entries"] += report.entries
+    found = []
+    if not report.ok:
+        found.append(
+            Found(
+                "audit_chain",
+                Link.AUDIT,
+                "audit",
+                str(report.bad_seq),
+                "every entry as it was written",
+                f"entry {report.bad_seq}: {report.why}",
+            )
+        )
+    await run.found(found, look_again=list(open_ones.values()))
 
 
 async def last_entry(conn: BooksConnection | None = None) -> int:
