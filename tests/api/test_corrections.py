@@ -324,6 +324,8 @@ async def test_a_second_person_agrees_above_the_limit(operator: Operator) -> Non
     assert (answer["done"], answer["proposed"]) == (False, shown["correction_id"])
     assert await operator.balances() == before
     [waiting] = await corrections(operator, status="proposed")
+    needs = (await operator.api("GET", "needs"))["data"]
+    assert [one["act"] for one in needs if one["kind"] == "corrections_proposed"] == ["audit"]
     again = await look(operator, "approve_correction", correction_id=waiting["id"])
     assert again["legs"] == shown["legs"]
     for _ in range(4):
