@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import Any
 
@@ -266,6 +267,31 @@ async def test_a_wallet_row_is_put_back_as_it_was(operator: Operator, damage: st
     assert [one["of"] for one in shown["changes"]] == [leg["checking_id_in"]]
     assert [dict(row) for row in await core_db.fetchall(query)] == before
     assert await wallet_balance_sats(operator.wallets[client]) == leg["amount_sats"]
+
+
+async def test_while_money_work_is_stopped_only_rows_are_put_back(operator: Operator) -> None:
+    from lnbits.core.db import db as core_db
+    from satmachineadmin.services.gates import HALT, close_gate
+
+    client = await operator.add_client("1000")
+    await sell(operator, 100)
+    [leg] = await fetch("SELECT * FROM satoshimachine.settlement_legs WHERE kind = 'share'")
+    gone = {"id": leg["checking_id_in"]}
+    await core_db.execute("DELETE FROM apipayments WHERE checking_id = :id", gone)
+    await close_gate(HALT, "stopped for a test", "", {})
+    refused = await look(operator, "adjust_balance", 503, client_id=client, amount="1")
+    assert refused["code"] == "NOT_READY"
+    await correct(operator, "restore_wallet_row", leg_key=leg["leg_key"])
+
+
+async def test_many_guesses_at_once_are_no_more_than_a_few(operator: Operator) -> None:
+    set_up = {"above_sats": 10, "new_passphrase": "seven grey horses"}
+    await operator.api("PUT", "approval", json=set_up)
+    path = "/satmachineadmin/api/v1/dca/approval"
+    guesses = [{"above_sats": None, "passphrase": f"guess {number}"} for number in range(9)]
+    answers = await asyncio.gather(*(operator.http.put(path, json=one) for one in guesses))
+    assert sorted(answer.status_code for answer in answers) == [409] * 4 + [422] * 5
+    assert (await operator.api("GET", "approval"))["locked_until"]
 
 
 async def test_each_needs_a_reason_and_is_done_once(operator: Operator) -> None:
