@@ -292,6 +292,12 @@ async def unresolved(
     )
 
 
+async def met_in(conn: BooksConnection, ids: Sequence[str], run_id: str) -> set[str]:
+    """Those of these findings that this run met."""
+    query = "SELECT id FROM satoshimachine.findings WHERE id IN ({marks}) AND last_run_id = :run"
+    return {str(row["id"]) for row in await conn.rows_in(query, ids, {"run": run_id})}
+
+
 async def counts(conn: BooksConnection | None = None) -> dict[str, int]:
     """How many findings are in each state."""
     rows = await crud.fetch_rows(

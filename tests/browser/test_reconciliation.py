@@ -74,6 +74,40 @@ async def test_one_sat_is_found_and_acknowledged(
         assert not visitor.errors
 
 
+async def test_a_sat_too_much_in_a_wallet_is_found_and_mended(
+    visit: Visit, stage: Stage, screenshots: Path
+) -> None:
+    """From the finding to the previewed correction, which puts LNbits' row back as it was."""
+    path = stage.folder / "lnbits" / "data" / "database.sqlite3"
+    with closing(sqlite3.connect(path, timeout=10)) as raw, raw:
+        raw.execute(
+            "UPDATE apipayments SET amount = amount + 1000 WHERE checking_id ="
+            " (SELECT MIN(checking_id) FROM apipayments WHERE checking_id LIKE"
+            " 'internal_satm_%_in')"
+        )
+    async with visit(OPERATOR, size=DESKTOP, dark=False) as visitor:
+        page = visitor.page
+        await page.goto(BOOKS)
+        await reconcile(page)
+        finding = page.get_by_test_id("findings").get_by_test_id("finding")
+        await expect(finding).to_contain_text("A payment in a wallet was changed")
+        await finding.get_by_role("link").click()
+        await page.get_by_test_id("finding-dialog").get_by_test_id("correct").click()
+        await page.get_by_test_id("correction-reason").click()
+        await page.get_by_role("option").first.click()
+        await page.get_by_test_id("field-note").fill("somebody edited the database")
+        await page.get_by_test_id("preview-look").click()
+        await expect(page.get_by_test_id("changes")).to_be_visible()
+        await visitor.picture(screenshots / "finding-correction.png")
+        await page.get_by_test_id("preview-act").click()
+        await expect(page.get_by_test_id("preview-result")).to_have_text("Corrected")
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_test_id("finding-notes")).to_contain_text("Resolved")
+        await page.keyboard.press("Escape")
+        await reconcile(page)
+        await expect(page.get_by_test_id("verdict-mismatch")).to_contain_text("0")
+
+
 @pytest.mark.parametrize("dark", [True, False], ids=["dark-spanish", "light-english"])
 async def test_it_reads_well_on_a_phone(
     visit: Visit, stage: Stage, screenshots: Path, dark: bool
@@ -95,7 +129,7 @@ async def test_it_reads_well_on_a_phone(
         await expect(page.get_by_test_id("sides").get_by_test_id("link-plan")).to_be_visible()
         if dark:
             dialog = page.get_by_test_id("finding-dialog")
-            await expect(dialog).to_contain_text("Se cambió una parte")
+            await expect(dialog).to_contain_text("Se cambió")
         await visitor.fits()
         await visitor.picture(screenshots / f"finding-phone-{language}.png")
         assert not await findings(page)

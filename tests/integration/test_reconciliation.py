@@ -326,6 +326,8 @@ def _literal(value: Any) -> str:
 def _other(column: str, value: Any) -> str:
     if isinstance(value, (int, float)):
         return str(value + 1)
+    if column.endswith(("_sats", "_minor", "_atoms", "_us")):
+        return "1"
     return "'another'" if value is None else f""""{column}" || 'x'"""
 
 

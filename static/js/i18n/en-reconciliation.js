@@ -4,6 +4,8 @@
 Object.assign(satmTextsEn, {
   'findings': 'Findings',
   'findings.none': 'No finding: what was compared is the same on every side.',
+  'export.findings': 'Findings',
+  'export.findings.caption': 'Every finding as filtered',
   'finding': 'Finding',
   'finding.open': 'Open',
   'finding.acknowledged': 'Acknowledged',

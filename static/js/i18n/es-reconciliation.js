@@ -4,6 +4,8 @@
 Object.assign(satmTextsEs, {
   'findings': 'Hallazgos',
   'findings.none': 'Ningún hallazgo: lo que se comparó es igual en todos los lados.',
+  'export.findings': 'Hallazgos',
+  'export.findings.caption': 'Cada hallazgo, como está filtrado',
   'finding': 'Hallazgo',
   'finding.open': 'Abierto',
   'finding.acknowledged': 'Reconocido',
