@@ -176,6 +176,7 @@ async def test_an_edited_row_is_named_worst_first(
     assert found["wrong"]["clients"] == 1
 
 
+@pytest.mark.sqlite_only
 async def test_a_deleted_client_still_has_a_line(operator: Operator, days: SoldDays) -> None:
     [client] = await fetch(
         "SELECT * FROM satoshimachine.dca_clients WHERE id = :id", {"id": days.clients[0]}
@@ -328,6 +329,7 @@ async def test_every_rule_beside_the_stored_split(operator: Operator, days: Sold
     assert whole["costs"]["margin"] == by_hand - whole["commission_sats"] > 0
 
 
+@pytest.mark.sqlite_only
 async def test_what_another_rule_would_have_given_each_client(
     operator: Operator, days: SoldDays
 ) -> None:
@@ -401,6 +403,7 @@ async def test_a_short_payment_is_what_the_client_misses(
     assert impact["sats"] == -40
 
 
+@pytest.mark.sqlite_only
 async def test_a_long_report_says_how_far_it_is(
     operator: Operator, days: SoldDays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -416,6 +419,7 @@ async def test_a_long_report_says_how_far_it_is(
     assert found["whole"]["cash_outs"] == 7
 
 
+@pytest.mark.sqlite_only
 async def test_bad_ranges_and_rules_are_refused(operator: Operator) -> None:
     for path, params in (
         ("reports/books", {"from": "2026-13-01"}),
@@ -429,6 +433,7 @@ async def test_bad_ranges_and_rules_are_refused(operator: Operator) -> None:
         assert answer.json()["detail"]
 
 
+@pytest.mark.sqlite_only
 async def test_every_section_is_a_file_of_its_own(operator: Operator, days: SoldDays) -> None:
     found = await books(operator)
     for name in ("clients", "processing", "shares", "deposits", "splits"):
