@@ -22,6 +22,7 @@ from .summary import failed_shares, held, pending_deposits
 RANK = {"critical": 0, "warning": 1, "info": 2}
 CASH_OUT_HELD, SHARE_FAILED = "cash_out_held", "share_failed"
 POLL_FAILED = "poll_failed"
+AUDIT_CHAIN = "audit_chain"
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,11 @@ async def _counted(conn: BooksConnection, alerts: Sequence[Row]) -> list[Need]:
     deposits = await pending_deposits(conn, clock.now_us())
     if deposits["late"]:
         found.append(Need("deposits_late", "warning", "deposits", n=deposits["late"]))
+    proposed = await conn.row(
+        "SELECT COUNT(*) AS n FROM satoshimachine.corrections WHERE status = 'proposed'"
+    )
+    if proposed and proposed["n"]:
+        found.append(Need("corrections_proposed", "warning", "audit", n=int(proposed["n"])))
     return found
 
 
@@ -125,6 +131,8 @@ def _alert(alert: Row) -> Need:
     kind = str(alert["kind"])
     about_cash_out = kind in ("commission_failed", "source_changed") and alert["subject_id"]
     elsewhere = "books" if kind.startswith("reconciliation_") else "setup"
+    if kind == AUDIT_CHAIN:
+        elsewhere = "audit"
     return Need(
         kind,
         str(alert["severity"]),
