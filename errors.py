@@ -309,6 +309,21 @@ class ApiTokenRefused(SatMachineError):
     default_hint = "Log in as the superuser, or allow API tokens to move money in the settings."
 
 
+class DeliveryFailed(SatMachineError):
+    """An alert's message was not taken; the watch tries again (services/deliver.py)."""
+
+    code = "DELIVERY_FAILED"
+    disposition = Disposition.RETRY
+    http_status = 502
+    default_hint = "Check the channel's address and secret, then send a test."
+
+
+class AddressRefused(SatMachineError):
+    code = "ADDRESS_REFUSED"
+    http_status = 422
+    default_hint = "Use an address on the internet with https, or allow private addresses."
+
+
 def ensure(condition: bool, message: str, **facts: Any) -> None:
     """Prove an invariant where it is made; raise InvariantViolation (HALT) if it does not hold.
 
