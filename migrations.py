@@ -87,6 +87,7 @@ async def m021_snapshots(db: Connection) -> None:
     for statement in tables_reports.TABLES:
         await db.execute(statement)
     await _create_indexes(db, tables_reports.INDEXES)
+    await db.execute(tables_reports.DROP_REPLACED_INDEX)
     await refuse_changes(db, tables_reports.APPEND_ONLY)
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from . import constraints_corrections as more
+from . import constraints_reconciliation as runs
+from . import constraints_watch as watch
 
 SCHEMA = "satoshimachine"
 Values = dict[str, Any]
@@ -130,6 +132,8 @@ ROWS: dict[str, Values] = {
         "expires_us": 1,
     },
     **more.ROWS,
+    **runs.ROWS,
+    **watch.ROWS,
 }
 
 # Columns with a default that must not be NULL all the same; those of ROWS come on top.
@@ -140,7 +144,9 @@ DEFAULTED = {
     "dca_payments": "created_at attempts origin",
     "lamassu_config": "polling_enabled use_ssh_tunnel ssh_port",
     "polls": "full_comparison rows_read new_rows settled left_pending",
-    "alerts": "times",
+    "alerts": "times escalations",
+    **runs.DEFAULTED,
+    **watch.DEFAULTED,
 }
 # Columns of ROWS that may be NULL: they are there for the sake of a CHECK.
 NULLABLE = {
@@ -172,9 +178,12 @@ PRIMARY_KEYS = {
     "earlier_rows": "table_name row_id",
     "previews": "id",
     **more.PRIMARY_KEYS,
+    **runs.PRIMARY_KEYS,
+    **watch.PRIMARY_KEYS,
 }
 UNIQUES = (
     *more.UNIQUES,
+    *runs.UNIQUES,
     ("lamassu_transactions", "lamassu_transaction_id"),
     ("dca_payments", "leg_key"),
     ("settlement_legs", "payment_hash"),
@@ -183,8 +192,12 @@ UNIQUES = (
     ("alerts", "dedupe_key"),
 )
 APPEND_ONLY = (
-    *("ledger_entries", "audit_log", "settlement_legs", "balance_snapshots"),
+    "ledger_entries",
+    "audit_log",
+    "settlement_legs",
+    "balance_snapshots",
     *more.APPEND_ONLY,
+    *runs.APPEND_ONLY,
 )
 
 _UNPAID = {"status": "failed", "payment_hash": None}
@@ -318,6 +331,8 @@ CHECKS: tuple[tuple[str, str, str, tuple[Values, ...]], ...] = (
     ("polls", "polls_result_check", "result IN (", ({"result": "maybe"},)),
     ("alerts", "alerts_severity_check", "severity IN (", ({"severity": "loud"},)),
     *more.CHECKS,
+    *runs.CHECKS,
+    *watch.CHECKS,
 )
 
 
