@@ -40,7 +40,9 @@ tick catches broadly; everything else raises one of these and lets it travel.
     ├── StateConflict               HOLD   it is no longer in the state this action needs
     ├── PreviewOutdated             HOLD   what was shown is no longer what would happen
     ├── IdempotencyConflict         HOLD   same key, other content
-    └── ApiTokenRefused             HOLD   a scoped API token may not move money
+    ├── ApiTokenRefused             HOLD   a scoped API token may not move money
+    ├── DeliveryFailed              RETRY  nobody took an alert's message
+    └── AddressRefused              HOLD   a channel leads to a private or local address
 """
 
 from __future__ import annotations

@@ -91,9 +91,9 @@ async def delete_channel(channel_id: str, actor: Actor) -> dict[str, bool]:
 
 
 @router.post("/channels/{channel_id}/test", dependencies=[changes])
-async def post_channel_test(channel_id: str) -> dict[str, Any]:
+async def post_channel_test(channel_id: str, actor: Actor) -> dict[str, Any]:
     """Send a test message now. Answers 200 with `success` false when it was not taken."""
-    problem = await deliver.send_test(channel_id)
+    problem = await deliver.send_test(channel_id, actor)
     return {"success": problem is None, "message": problem or "The message was taken"}
 
 

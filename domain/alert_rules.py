@@ -182,6 +182,7 @@ TABLE: tuple[Rule, ...] = (
     ),
     _rule("reconciliation_failed", "warning", "A reconciliation did not finish", can_wait=True),
     _rule("reconciliation_not_stored", "critical", "What was found could not be written down"),
+    _rule("audit_chain", "critical", "The audit trail is not as it was written"),
     _rule("channel_failed", "warning", "A message could not be delivered after all attempts"),
 )
 BY_KIND: Mapping[str, Rule] = {rule.kind: rule for rule in TABLE}

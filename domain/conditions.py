@@ -97,7 +97,7 @@ def _payouts(facts: Facts, rules: Rules) -> Iterator[Condition]:
             rule.kind,
             rule.kind,
             f"{_count(number, 'payout is', 'payouts are')} late by more than {_time(rule)}",
-            "Mend what stops them, and tell the clients: Setup, Alerts, Tell clients.",
+            "Mend what stops them, and tell the clients: Books, Alerts, Tell clients.",
         )
 
 

@@ -15,9 +15,11 @@ from loguru import logger
 
 from .. import clock, crud
 from ..adapters import lnbits_notify, webhook
+from ..adapters.audit import record
 from ..adapters.secret_box import unseal
+from ..adapters.settlement import settlement
 from ..books import get_client
-from ..database import Row
+from ..database import BooksConnection, Row
 from ..domain.messages import render, text_of
 from ..domain.telling import ATTEMPTS_MAX, next_attempt_us
 from ..errors import SatMachineError
@@ -128,7 +130,7 @@ async def _send(row: Row) -> str:
     return str(answer.status)
 
 
-async def send_test(channel_id: str) -> str | None:
+async def send_test(channel_id: str, actor: str) -> str | None:
     """Send a test now, once; None when it arrived, or what it met. Raises NotFound."""
     channel = await get_channel(channel_id)
     now_us = clock.now_us()
@@ -143,7 +145,14 @@ async def send_test(channel_id: str) -> str | None:
     await crud.write(
         INSERT.format(names=", ".join(row), marks=", ".join(f":{n}" for n in row)), row
     )
-    return await attempt(row)
+    problem = await attempt(row)
+
+    async def work(conn: BooksConnection) -> None:
+        facts = {"name": channel["name"], "result": problem or "sent"}
+        await record(conn, "channel_tested", channel_id, facts, actor=actor, now_us=now_us)
+
+    await settlement(work)
+    return problem
 
 
 INSERT = f"INSERT INTO {DELIVERIES} ({{names}}) VALUES ({{marks}})"
