@@ -94,6 +94,12 @@ class SaveChannel(Request):
             raise ValueError("must be one line without spaces around it")
         return value
 
+    @validator("secret")
+    def _header(cls, value: str | None) -> str | None:
+        if value and not value.isascii():
+            raise ValueError("must be of ASCII characters: a header carries it")
+        return value
+
 
 class AcknowledgeRequest(Request):
     """That somebody took an alert, and what they say to it."""

@@ -6,6 +6,7 @@ delivery says what became of it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from lnbits.settings import settings
 from ..errors import DeliveryFailed
 
 SUBJECT = "Satoshi Machine"
+TIMEOUT_S = 30  # a way; core gives a mail server and a relay as long as they like
 TELEGRAM_MARKS = str.maketrans({mark: f"\\{mark}" for mark in "_*[`"})  # LNbits sends markdown
 
 
@@ -84,9 +86,9 @@ async def notify(ways: Ways, text: str) -> str:
     took, failed = [], []
     for way in usable:
         try:
-            await send[way]()
+            await asyncio.wait_for(send[way](), TIMEOUT_S)
             took.append(way)
-        except (DeliveryFailed, httpx.HTTPError, OSError, ValueError) as exc:
+        except (asyncio.TimeoutError, DeliveryFailed, httpx.HTTPError, OSError, ValueError) as exc:
             failed.append(f"{way}: {type(exc).__name__}")  # its text may hold a bot's token
     if not took:
         raise DeliveryFailed(f"LNbits could not send it ({', '.join(failed)})")

@@ -101,6 +101,8 @@ async def _send(
     url: httpx.URL, content: bytes | None, headers: dict[str, str], allow_private: bool
 ) -> Answer:
     addresses = await resolve(url.host, url.port or SCHEMES[url.scheme])
+    if not addresses:
+        raise DeliveryFailed(f"The name {url.host} has no address")
     inside = [one for one in addresses if not is_public(one)]
     if inside and not allow_private:
         raise AddressRefused(f"{url.host} is the private or local address {inside[0]}")

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -173,6 +174,33 @@ async def test_a_crash_before_or_while_sending_loses_nothing(
     assert await look(inbox) == [], "claimed by the one that died"
     pass_time(monkeypatch, timedelta(minutes=3))
     assert [one["kind"] for one in await look(inbox)] == ["halt"]
+
+
+async def test_one_message_that_breaks_us_stops_no_other(
+    operator: Operator, inbox: Receiver, monkeypatch: Fixed
+) -> None:
+    for name in ("First", "Second"):
+        await channel(operator, inbox, name=name)
+    await alert_now("x", "halt", "critical", "It broke", "Look")
+    real, first = webhook.send, []
+
+    async def breaks(*given: Any, **more: Any) -> Any:
+        first.append(more["headers"]["X-Satm-Delivery"])
+        if first[-1] == first[0]:
+            raise RuntimeError("an error of ours")
+        return await real(*given, **more)
+
+    monkeypatch.setattr(webhook, "send", breaks)
+    with pytest.raises(RuntimeError):
+        await watch()
+    assert len(inbox.take()) == 1
+    for _ in range(6):
+        await crud.write("UPDATE satoshimachine.alert_deliveries SET next_us = 1", {})
+        with suppress(RuntimeError):
+            await deliver.send_due()
+    rows = (await operator.api("GET", "deliveries?event=raised"))["data"]
+    assert sorted(row["status"] for row in rows) == ["failed", "sent"]
+    assert inbox.take() == []
 
 
 async def test_quiet_hours_hold_back_what_can_wait(operator: Operator, inbox: Receiver) -> None:
