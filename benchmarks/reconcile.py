@@ -17,6 +17,7 @@ from satmachineadmin.adapters.lamassu_postgres import SourceLook
 from satmachineadmin.models_reconciliation import Scope, ScopeKind
 from satmachineadmin.services import reconcile, reconcile_source
 
+from .plain import plain
 from .real_books import RealBooks, build
 from .world import World
 
@@ -51,6 +52,8 @@ async def measure(world: World, repeat: int) -> dict[str, Any]:
     books = RealBooks(CASH_OUTS, *wallets)
     started = time.perf_counter()
     rows = await build(books)
+    async with plain(world) as db:
+        await db.settle_down()
     built_s = time.perf_counter() - started
 
     @asynccontextmanager

@@ -35,6 +35,7 @@ from satmachineadmin.services import (
     deposits,
     intake,
     readiness,
+    reconcile_source,
     settle,
 )
 from support.books import clear_books, remember_start
@@ -192,6 +193,7 @@ class Stage:
         places = [
             (transaction_processor, "open_source", self.open_source),
             (cash_outs, "open_source", self.open_source),
+            (reconcile_source, "open_source", self.open_source),
             (clients, "urlsafe_short_hash", lambda: self.ids.next("client")),
             (deposits, "urlsafe_short_hash", lambda: self.ids.next("deposit")),
             (settle, "urlsafe_short_hash", lambda: self.ids.next("share")),

@@ -218,7 +218,7 @@ async def proposed(correction_id: str) -> PreviewRequest:
 
 
 async def reject(correction_id: str, reason: str, actor: str) -> None:
-    """A proposed correction is not to be done. Raises StateConflict."""
+    """A proposed correction is not to be done. Raises NotFound, StateConflict."""
 
     async def work(conn: BooksConnection) -> None:
         await _reject(conn, correction_id, reason, actor)
@@ -234,7 +234,12 @@ async def _reject(conn: BooksConnection, correction_id: str, reason: str, actor:
         {"now": now_us, "actor": actor, "id": correction_id},
     )
     if hit != 1:
-        raise StateConflict("There is no such proposed correction")
+        known = await conn.row(
+            "SELECT status FROM satoshimachine.corrections WHERE id = :id", {"id": correction_id}
+        )
+        if known is None:
+            raise NotFound("There is no such correction")
+        raise StateConflict(f"This correction is {known['status']}, not proposed")
     await record(
         conn,
         "correction_rejected",

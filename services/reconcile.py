@@ -41,6 +41,7 @@ from .reconcile_source import NEW_ROWS_FROM_US, SourceSide
 LEASE = "reconcile"
 LEASE_US = 60 * 1_000_000
 RENEW_EVERY_S = 15
+LOOK_AGAIN_S = 0.5
 FAILED_KEY = "reconciliation_failed"
 HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex}"
 
@@ -102,9 +103,12 @@ async def stop_working() -> None:
 
 
 async def run_now(scope: Scope, *, cause: str = "manual", actor: str = SYSTEM) -> str:
-    """Reconcile and wait for the end; the run's id."""
+    """Reconcile and wait for the end, whichever process works on it; the run's id."""
     run_id = await queue(scope, cause=cause, actor=actor)
     await work_off()
+    while (await find(run_id))["status"] in ("queued", "running"):
+        await asyncio.sleep(LOOK_AGAIN_S)
+        await work_off()
     return run_id
 
 
@@ -178,6 +182,11 @@ async def _work(run_id: str) -> None:
         logger.info(f"event=reconciliation_cancelled run={run_id}")
     except SatMachineError as exc:
         await _fail(run, exc)
+        raise
+    except Exception as exc:
+        # Not again and again: the run ends, and the next one that is due begins anew.
+        what = f"An error of this program: {type(exc).__name__}"
+        await _fail(run, SatMachineError(what, hint="LNbits' log has the details."))
         raise
 
 

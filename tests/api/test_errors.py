@@ -173,6 +173,8 @@ async def test_what_is_not_there_is_404_in_our_words(
         "skip": {"reason": "because"},
         "cancel": {"reason": "because"},
         "reject": {"reason": "because"},
+        "acknowledge": {"note": "seen"},
+        "notes": {"note": "seen"},
         "status": {"status": "confirmed"},
         "{config_id}": operator.connection(),
     }

@@ -463,6 +463,29 @@ async def test_what_cannot_be_stored_is_told_all_the_same(
     assert {"reconciliation_mismatch", "reconciliation_not_stored"} <= kinds
 
 
+async def test_an_error_of_ours_ends_the_run_and_is_told(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await books(operator, 1)
+
+    async def breaks(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(reconcile, "tie_out", breaks)
+    run_id = await reconcile.queue(EVERYTHING)
+    with pytest.raises(RuntimeError):
+        await reconcile.work_off()
+    ended = await reconcile.find(run_id)
+    assert (ended["status"], ended["error_message"]) == (
+        "failed",
+        "An error of this program: RuntimeError",
+    )
+    assert "reconciliation_failed" in {row["kind"] for row in await open_alerts()}
+    monkeypatch.undo()
+    assert (await run())["status"] == "done"
+    assert "reconciliation_failed" not in {row["kind"] for row in await open_alerts()}
+
+
 def test_every_code_has_a_way_to_mend_it() -> None:
     """Every code that is raised anywhere stands in the table of mends, and the other way round."""
     from satmachineadmin.services.mends import MENDS

@@ -111,7 +111,8 @@ satmComponent('satm-correction-dialog', {
       this.loadWallets()
     },
     async loadWallets() {
-      this.wallets = await satmApi.get('wallets').catch(() => [])
+      const none = () => ({data: []})
+      this.wallets = (await satmApi.get('wallets').catch(none)).data
     },
     /** @param {string} name */
     value(name) {

@@ -87,6 +87,8 @@ satmComponent('satm-finding-dialog', {
       this.row = null
       this.note = ''
       this.problem = null
+      this.correcting = false
+      this.request = {}
       if (this.findingId) this.load()
     },
     async load() {
@@ -122,7 +124,8 @@ satmComponent('satm-finding-dialog', {
         action: this.corrections[0],
         actions: this.corrections
       }
-      this.correcting = true
+      // The dialog fills its form when it comes in, so it must be there before.
+      this.$nextTick(() => (this.correcting = true))
     },
     corrected() {
       this.load()
