@@ -1,7 +1,7 @@
 """What is said about an alert, and how each kind of channel wants to hear it. Pure.
 
-A message carries no secret. It may carry a client's name, as the operator wrote it: it is the alert's
-own sentence, and goes to the servers that the operator chose.
+A message carries no secret. It may carry a client's name, as the operator wrote it: it is the
+alert's own sentence, and goes to the servers that the operator chose.
 """
 
 from __future__ import annotations

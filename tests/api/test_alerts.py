@@ -436,3 +436,26 @@ async def test_facts_come_from_the_books(operator: Operator, monkeypatch: Fixed)
     assert set(await open_alerts(operator)) == wanted | {"deposit_waits", "deposit_overdue"}
     needs = {one["kind"] for one in (await operator.api("GET", "needs"))["data"]}
     assert not needs & {"deposit_waits", "deposit_overdue", "poll_late"}, "said once already"
+
+
+async def test_alerts_of_before_become_history_once(
+    operator: Operator, inbox: Receiver, monkeypatch: Fixed
+) -> None:
+    """The migration, run again as after a stop half way, and the task that LNbits runs."""
+    from satmachineadmin import migrations, tasks
+    from satmachineadmin.crud import db
+
+    await channel(operator, inbox)
+    for key in ("gone", "here"):
+        await alert_now(key, "halt", "critical", key, "Look")
+    old = "UPDATE satoshimachine.alerts SET resolved_us = 5 WHERE dedupe_key = 'gone'"
+    await crud.write(old, {})
+    for _ in range(2):
+        async with db.connect() as conn:
+            await migrations.m022_watch(conn)
+    await tasks.watching()
+    assert [one.json()["message"] for one in inbox.take()] == ["here"], "the old one is not told"
+    await alert_now("gone", "halt", "critical", "gone again", "Look")
+    pass_time(monkeypatch, timedelta(minutes=6))
+    assert [one["message"] for one in await look(inbox)] == ["gone again"]
+    assert (await operator.api("GET", "alerts?state=resolved"))["total"] == 1

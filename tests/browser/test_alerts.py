@@ -21,7 +21,9 @@ async def choose(page: Page, field: str, option: str) -> None:
     await page.get_by_role("option", name=option).click()
 
 
-async def test_a_channel_from_adding_to_its_last_delivery(visit: Visit, stage: Stage) -> None:
+async def test_a_channel_from_adding_to_its_last_delivery(
+    visit: Visit, stage: Stage, screenshots: Path
+) -> None:
     async with receiver() as inbox, visit(OPERATOR) as visitor:
         page = visitor.page
         await page.goto(SETUP)
@@ -29,6 +31,7 @@ async def test_a_channel_from_adding_to_its_last_delivery(visit: Visit, stage: S
         await page.get_by_test_id("channel-name").fill("Night desk")
         await page.get_by_test_id("channel-url").fill(inbox.url)
         await page.get_by_test_id("channel-secret").fill("a shared key")
+        await visitor.picture(screenshots / "channel-dialog.png")
         await page.get_by_test_id("channel-save").click()
         one = page.get_by_test_id("channel").filter(has_text="Night desk")
         await one.get_by_test_id("channel-test").click()
@@ -49,14 +52,15 @@ async def test_a_channel_from_adding_to_its_last_delivery(visit: Visit, stage: S
         await stage.api.dca("PUT", "alert-settings", json={"allow_private_addresses": False})
 
 
-async def test_a_rule_is_changed_and_goes_back(visit: Visit) -> None:
-    async with visit(OPERATOR) as visitor:
+async def test_a_rule_is_changed_and_goes_back(visit: Visit, screenshots: Path) -> None:
+    async with visit(OPERATOR, size=PHONE, dark=False) as visitor:
         page = visitor.page
         await page.goto(SETUP)
         await page.get_by_test_id("rule-payouts_late").click()
         await page.get_by_test_id("rule-threshold").fill("0")
         await page.get_by_test_id("rule-save").click()
         await expect(page.get_by_text("must be 1 to").first).to_be_visible()
+        await visitor.picture(screenshots / "rule-dialog.png")
         await page.get_by_test_id("rule-threshold").fill("12")
         await page.get_by_test_id("rule-save").click()
         rule = page.get_by_test_id("alert-rule").filter(has_text="Payouts late")
@@ -66,7 +70,7 @@ async def test_a_rule_is_changed_and_goes_back(visit: Visit) -> None:
         await expect(rule).not_to_contain_text("changed")
 
 
-async def test_an_alert_is_taken(visit: Visit, stage: Stage) -> None:
+async def test_an_alert_is_taken(visit: Visit, stage: Stage, screenshots: Path) -> None:
     async with visit(OPERATOR) as visitor:
         page = visitor.page
         await page.goto(ALERTS)
@@ -74,6 +78,7 @@ async def test_an_alert_is_taken(visit: Visit, stage: Stage) -> None:
         await row.click()
         await expect(page.get_by_test_id("alert-shown")).to_be_visible()
         await page.get_by_test_id("alert-note").fill("I call them now")
+        await visitor.picture(screenshots / "alert-dialog.png")
         await page.get_by_test_id("acknowledge").click()
         await expect(page.get_by_text("Taken").first).to_be_visible()
         taken = (await stage.api.dca("GET", "alerts"))["data"]
