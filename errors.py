@@ -40,7 +40,9 @@ tick catches broadly; everything else raises one of these and lets it travel.
     ├── StateConflict               HOLD   it is no longer in the state this action needs
     ├── PreviewOutdated             HOLD   what was shown is no longer what would happen
     ├── IdempotencyConflict         HOLD   same key, other content
-    └── ApiTokenRefused             HOLD   a scoped API token may not move money
+    ├── ApiTokenRefused             HOLD   a scoped API token may not move money
+    ├── DeliveryFailed              RETRY  nobody took an alert's message
+    └── AddressRefused              HOLD   a channel leads to a private or local address
 """
 
 from __future__ import annotations
@@ -307,6 +309,21 @@ class ApiTokenRefused(SatMachineError):
     code = "API_TOKEN_REFUSED"
     http_status = 403
     default_hint = "Log in as the superuser, or allow API tokens to move money in the settings."
+
+
+class DeliveryFailed(SatMachineError):
+    """An alert's message was not taken; the watch tries again (services/deliver.py)."""
+
+    code = "DELIVERY_FAILED"
+    disposition = Disposition.RETRY
+    http_status = 502
+    default_hint = "Check the channel's address and secret, then send a test."
+
+
+class AddressRefused(SatMachineError):
+    code = "ADDRESS_REFUSED"
+    http_status = 422
+    default_hint = "Use an address on the internet with https, or allow private addresses."
 
 
 def ensure(condition: bool, message: str, **facts: Any) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 
 from lnbits.db import SQLITE, Connection
 
-from . import tables_corrections, tables_reconciliation, tables_reports
+from . import tables_corrections, tables_reconciliation, tables_reports, tables_watch
 from .append_only import refuse_changes
 from .indexes import AUDIT_INDEXES, INDEXES, PAGE_INDEXES
 from .legacy import add_columns, copy_old_rows, set_old_tables_aside
 
-SCHEMA_VERSION = 21  # the number of the last migration below; readiness compares it
+SCHEMA_VERSION = 22  # the number of the last migration below; readiness compares it
 
 APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
 
@@ -56,17 +56,7 @@ async def m015_indexes_of_the_page(db: Connection) -> None:
 
 async def m017_previews(db: Connection) -> None:
     """What a person was shown before money moves, and what came of it (services/preview.py)."""
-    await db.execute("""
-        CREATE TABLE IF NOT EXISTS satoshimachine.previews (
-            id TEXT PRIMARY KEY NOT NULL,
-            request TEXT NOT NULL,          -- JSON: the action and its arguments
-            shown TEXT NOT NULL,            -- JSON: the effect as it was answered
-            effect_hash TEXT NOT NULL,      -- SHA-256 over all that decides the effect
-            expires_us BIGINT NOT NULL,
-            executed_us BIGINT,             -- NULL: not executed
-            result TEXT                     -- JSON: the answer of the execution
-        )
-    """)
+    await db.execute(tables_corrections.PREVIEWS)
 
 
 async def m018_audit_chain(db: Connection) -> None:
@@ -99,6 +89,15 @@ async def m021_snapshots(db: Connection) -> None:
     await _create_indexes(db, tables_reports.INDEXES)
     await db.execute(tables_reports.DROP_REPLACED_INDEX)
     await refuse_changes(db, tables_reports.APPEND_ONLY)
+
+
+async def m022_watch(db: Connection) -> None:
+    """Alerts that are acknowledged and told, and to whom (services/watch.py)."""
+    await add_columns(db, "alerts", tables_watch.ALERT_COLUMNS)
+    for statement in tables_watch.TABLES:
+        await db.execute(statement)
+    await db.execute(tables_watch.FREE_KEYS)
+    await _create_indexes(db, tables_watch.INDEXES)
 
 
 async def _create_indexes(db: Connection, indexes: Iterable[tuple[str, str, str]]) -> None:

@@ -19,11 +19,14 @@ from .services.audit_chain import note_daily_head
 from .services.readiness import require_schema
 from .services.reconcile_schedule import queue_if_due
 from .services.snapshots import take_due_snapshots
+from .services.watch import watch
 from .transaction_processor import recover, tick
 
 TASK_NAME = "ext_satmachineadmin_tick"
 RECONCILE_NAME = "ext_satmachineadmin_reconcile"
 RECONCILE_S = 30  # how soon a due or interrupted reconciliation is noticed; some small queries
+WATCH_NAME = "ext_satmachineadmin_watch"
+WATCH_S = 30  # how soon a condition is noticed and a message that is due is sent
 HEARTBEAT_S = 5  # how soon a stop, a new interval or a due poll is noticed; one small query
 BACKOFF_FIRST_S = 60
 STOP_WAIT_S = 10  # a settlement in progress ends in milliseconds, a query to the ATM is cut
@@ -47,12 +50,13 @@ def satmachineadmin_start() -> None:
     """Called by LNbits after the routes are there."""
     task_manager.create_permanent_task(heartbeat, name=TASK_NAME, interval=HEARTBEAT_S)
     task_manager.create_permanent_task(reconciling, name=RECONCILE_NAME, interval=RECONCILE_S)
+    task_manager.create_permanent_task(watching, name=WATCH_NAME, interval=WATCH_S)
 
 
 async def satmachineadmin_stop() -> None:
     """Called by LNbits at deactivation, upgrade and uninstall: no poller is left behind."""
     await reconcile.stop_working()
-    for name in (TASK_NAME, RECONCILE_NAME):
+    for name in (TASK_NAME, RECONCILE_NAME, WATCH_NAME):
         task = task_manager.get_task(name)
         if task is None:
             continue
@@ -74,6 +78,17 @@ async def reconciling() -> None:
         logger.warning(f"event=reconciliation_left code={exc.code} message={exc.message}")
     except Exception:
         logger.exception("event=reconciliation_crashed")
+
+
+async def watching() -> None:
+    """One pass of the watch, a task of its own: alerts come while a tick hangs, too."""
+    try:
+        await require_schema()
+        await watch()
+    except SatMachineError as exc:
+        logger.warning(f"event=watch_left code={exc.code} message={exc.message}")
+    except Exception:
+        logger.exception("event=watch_crashed")
 
 
 async def heartbeat() -> None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from lnbits.decorators import check_super_user
 
 from .api import (
+    alerts,
     audit,
     cash_outs,
     clients,
@@ -32,7 +33,7 @@ _superuser_router = APIRouter(
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
     *(people, wallets, previews, setup, exports, summary, audit, corrections),
-    *(reconciliation, reports),
+    *(reconciliation, reports, alerts),
 ):
     _superuser_router.include_router(_routes.router)
 

@@ -39,7 +39,8 @@ from .secret import NAME as INSTALLATION_SECRET
 ROWS_PER_SLICE = 2_000
 LEFT_OUT = "(left out)"
 SECRET_COLUMNS = {
-    "lamassu_config": {"password", "ssh_password", "ssh_private_key", "ssh_key_passphrase"}
+    "lamassu_config": {"password", "ssh_password", "ssh_private_key", "ssh_key_passphrase"},
+    "alert_channels": {"url_sealed", "secret_sealed"},
 }
 MANIFEST = "manifest.json"
 WALLET_ROWS = "lnbits_wallet_rows"

@@ -21,8 +21,9 @@ from .summary import failed_shares, held, pending_deposits
 
 RANK = {"critical": 0, "warning": 1, "info": 2}
 CASH_OUT_HELD, SHARE_FAILED = "cash_out_held", "share_failed"
-POLL_FAILED = "poll_failed"
+POLL_FAILED, POLL_LATE = "poll_failed", "poll_late"
 AUDIT_CHAIN = "audit_chain"
+DEPOSITS = ("deposit_waits", "deposit_overdue")  # counted by the books themselves
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,11 @@ async def read_needs(overview: dict[str, Any]) -> list[Need]:
     found += _feed(overview)
     found += _readiness(readiness.last_lines())
     found += await own(lambda conn: _counted(conn, alerts))
-    told = {CASH_OUT_HELD, SHARE_FAILED, *GATES}
+    told = {CASH_OUT_HELD, SHARE_FAILED, *GATES, *DEPOSITS}
     if overview["state"] == "failing":
-        told.add(POLL_FAILED)  # the same trouble, said by the state
+        told |= {POLL_FAILED, POLL_LATE}  # the same trouble, said by the state
+    if overview["state"] == "late":
+        told.add(POLL_LATE)
     found += [_alert(alert) for alert in alerts if alert["kind"] not in told]
     return sorted(found, key=lambda need: RANK[need.severity])
 

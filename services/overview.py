@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import books, clock, crud
+from ..domain.conditions import POLL_SLACK_US
+from .alert_rules import rule_of
 from .gates import gate_states
 from .observe import META_CLOCK, META_LAST_SUCCESS
 from .setup import is_armed
-
-# Late is two missed polls and a minute: one poll may fail and come again (requirements C-SAT-f).
-LATE_INTERVALS = 2
-LATE_SLACK_US = 60 * 1_000_000
 
 VERSION = str(json.loads((Path(__file__).parent.parent / "config.json").read_text())["version"])
 
@@ -74,7 +72,8 @@ def _state(
         return ("running", "A poll is running", None)
     if last is not None and last["result"] == "failed":
         return ("failing", str(last["error_message"]), success_us)
-    late_us = LATE_INTERVALS * settings.poll_interval_s * 1_000_000 + LATE_SLACK_US
+    intervals = rule_of("poll_late").threshold or 0  # one poll may fail and come again
+    late_us = intervals * settings.poll_interval_s * 1_000_000 + POLL_SLACK_US
     if success_us is None:
         return ("waiting", "The first poll has not come yet", None)
     if clock.now_us() - int(success_us) > late_us:

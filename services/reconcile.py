@@ -322,7 +322,7 @@ async def _finish(run: Run) -> None:
         await alert_now(
             ALERT_KEY,
             "reconciliation_mismatch",
-            "critical",
+            "info",  # how much it is decides services/watch.py: more than 100 sats is critical
             f"{number} open finding{'s' if number > 1 else ''} of the reconciliation",
             "Open each: it says which sides differ and what can be done.",
         )

@@ -223,7 +223,7 @@ class Run:
             await alert_now(
                 ALERT_KEY,
                 "reconciliation_mismatch",
-                "critical",
+                "info",
                 f"The reconciliation found a difference: {one.expected} -> {one.actual}",
                 "Open the finding: it says which sides differ and what can be done.",
             )

@@ -14,11 +14,11 @@ from ..domain.days import US_PER_S
 from ..domain.recalculation import recalculate
 from ..domain.states import SplitRule
 from ..listing import stored_us
+from .alert_rules import rule_of
 from .periods import Period
 from .pool import stated_facts
 from .reports_clients import ClientLine, read_clients
 from .slices import shared_windows, sold_windows
-from .summary import DEPOSIT_LATE_US
 
 LAST_SPLITS = 20
 DEPOSITS_MAX = 1_000
@@ -188,7 +188,7 @@ async def late_deposits() -> list[Pending]:
         "SELECT d.*, (SELECT username FROM satoshimachine.dca_clients c WHERE c.id = d.client_id)"
         " AS username FROM satoshimachine.dca_deposits d WHERE d.status = 'pending'"
         " AND d.created_at < :late ORDER BY d.created_at, d.id LIMIT :most",
-        {"late": stored_time(now_us - DEPOSIT_LATE_US), "most": DEPOSITS_MAX},
+        {"late": stored_time(now_us - rule_of("deposit_waits").threshold_us), "most": DEPOSITS_MAX},
     )
     found = []
     for row in rows:

@@ -18,12 +18,12 @@ from ..domain.days import last_days
 from ..domain.money import parse_decimal
 from ..domain.split import effective_commission
 from ..domain.states import SplitRule
+from .alert_rules import rule_of
 
 COUNT_MAX = 10_000  # of what waits for a person: nobody works through more, and counting is work
 RECENT_DAYS = 30  # what "average" is about
 RECENT_PAID = 100  # cash-outs whose way to the clients is timed
 GROUPS_MAX = 1_000  # different rates within RECENT_DAYS
-DEPOSIT_LATE_US = 48 * 3_600 * 1_000_000  # SAT-49
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,8 @@ async def _paid_after_us(conn: BooksConnection) -> int | None:
 
 
 async def pending_deposits(conn: BooksConnection, now_us: int) -> dict[str, Any]:
-    """Deposits nobody confirmed yet, and those that wait longer than 48 hours."""
-    late = stored_time(now_us - DEPOSIT_LATE_US)
+    """Deposits nobody confirmed yet, and those that wait longer than the rule says (SAT-49)."""
+    late = stored_time(now_us - rule_of("deposit_waits").threshold_us)
     rows = await crud.fetch_rows(
         "SELECT currency, COUNT(*) AS n, SUM(amount_minor) AS minor, MIN(created_at) AS oldest,"
         " COUNT(CASE WHEN created_at < :late THEN 1 END) AS late FROM (SELECT currency,"

@@ -60,6 +60,19 @@ const satmWords = {
     warning: {icon: 'warning', color: 'warning'},
     info: {icon: 'info', color: 'info'}
   },
+  alert: {
+    open: {icon: 'notifications_active', color: 'negative'},
+    acknowledged: {icon: 'visibility', color: 'warning'},
+    resolved: {icon: 'check_circle', color: 'positive'}
+  },
+  delivery: {
+    waiting: {icon: 'hourglass_empty', color: 'info'},
+    sent: {icon: 'check_circle', color: 'positive'},
+    failed: {icon: 'error', color: 'negative'}
+  },
+  channel: {
+    off: {icon: 'pause_circle_filled'}
+  },
   verdict: {
     match: {icon: 'check_circle', color: 'positive'},
     mismatch: {icon: 'error', color: 'negative'},

@@ -22,12 +22,18 @@ from support.operator import BASE, LONG_AGO, Operator
 
 API_PREFIX = "/satmachineadmin/api/v1"
 ROUTES = """
+    DELETE channels/{channel_id}
     DELETE config/{config_id}
+    GET alert-settings
+    GET alerts
+    GET alerts/{alert_id}
     GET audit
     GET audit/actions
     GET audit/head
     GET approval
+    GET channels
     GET charts
+    GET client-notices
     GET client-limits
     GET clients
     GET clients/{client_id}
@@ -37,6 +43,7 @@ ROUTES = """
     GET clients/{client_id}/snapshots
     GET config
     GET corrections
+    GET deliveries
     GET deposits
     GET deposits/{deposit_id}
     GET exports/audit.csv
@@ -75,7 +82,11 @@ ROUTES = """
     GET users
     GET wallets
     PATCH config
+    POST alerts/{alert_id}/acknowledge
     POST audit/verify
+    POST channels
+    POST channels/{channel_id}/test
+    POST client-notices
     POST clients
     POST config
     POST corrections/{correction_id}/reject
@@ -97,7 +108,9 @@ ROUTES = """
     POST test-transaction
     POST transactions/{any_id}/retry-commission
     POST transactions/{any_id}/skip
+    PUT alert-settings
     PUT approval
+    PUT channels/{channel_id}
     PUT clients/{client_id}
     PUT config/{config_id}
     PUT deposits/{deposit_id}/status
@@ -381,6 +394,7 @@ async def test_no_get_changes_anything(lnbits_app: FastAPI, operator: Operator) 
     deposit = (await operator.api("GET", "deposits"))["data"][0]["id"]
     ids = {"client_id": client, "deposit_id": deposit, "section": "clients"}
     ids |= await a_finding()
+    ids["alert_id"] = (await operator.api("GET", "alerts"))["data"][0]["id"]
     before = await picture()
     for method, path in our_routes(lnbits_app):
         if method != "GET":

@@ -133,9 +133,35 @@ class Everything:
             ("POST", "findings/{finding_id}/notes"): lambda: self._finding("notes"),
             ("PUT", "approval"): lambda: api("PUT", "approval", json={"above_sats": None}),
             ("POST", "corrections/{correction_id}/reject"): self._reject,
+            **self._alerts(),
             ("DELETE", "config/{config_id}"): lambda: api("DELETE", f"config/{config}"),
             ("POST", "setup/arm"): self._arm,
         }
+
+    def _alerts(self) -> dict[tuple[str, str], Any]:
+        api, body = self.api, {"name": "Desk", "kind": "lnbits"}
+        rules = {"rules": {"halt": {"told": True}}}
+        note = {"client_ids": [self.client], "message": "It comes"}
+        return {
+            ("PUT", "alert-settings"): lambda: api("PUT", "alert-settings", json=rules),
+            ("POST", "channels"): lambda: api("POST", "channels", json=body),
+            ("PUT", "channels/{channel_id}"): lambda: self._channel("PUT", "", json=body),
+            ("POST", "channels/{channel_id}/test"): lambda: self._channel("POST", "/test"),
+            ("DELETE", "channels/{channel_id}"): lambda: self._channel("DELETE", ""),
+            ("POST", "alerts/{alert_id}/acknowledge"): self._take,
+            ("POST", "client-notices"): lambda: api("POST", "client-notices", json=note),
+        }
+
+    async def _channel(self, method: str, more: str, **body: Any) -> None:
+        one = (await self.api("GET", "channels"))["data"][0]["id"]
+        await self.api(method, f"channels/{one}{more}", **body)
+
+    async def _take(self) -> None:
+        from satmachineadmin.services.alerts import alert_now
+
+        await alert_now("a test", "cash_out_held", "warning", "It waits", "Look")
+        one = (await self.api("GET", "alerts?state=unacknowledged"))["data"][0]["id"]
+        await self.api("POST", f"alerts/{one}/acknowledge")
 
     async def _execute(self, share: str) -> None:
         asked = {"action": "cancel_share", "share_id": share, "reason": "gone"}

@@ -177,6 +177,7 @@ async def test_what_is_not_there_is_404_in_our_words(
         "notes": {"note": "seen"},
         "status": {"status": "confirmed"},
         "{config_id}": operator.connection(),
+        "{channel_id}": {"name": "n", "kind": "lnbits"},
     }
     tried = 0
     for method, path in our_routes(lnbits_app):

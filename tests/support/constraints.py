@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from . import constraints_corrections as more
 from . import constraints_reconciliation as runs
+from . import constraints_watch as watch
 
 SCHEMA = "satoshimachine"
 Values = dict[str, Any]
@@ -132,6 +133,7 @@ ROWS: dict[str, Values] = {
     },
     **more.ROWS,
     **runs.ROWS,
+    **watch.ROWS,
 }
 
 # Columns with a default that must not be NULL all the same; those of ROWS come on top.
@@ -142,8 +144,9 @@ DEFAULTED = {
     "dca_payments": "created_at attempts origin",
     "lamassu_config": "polling_enabled use_ssh_tunnel ssh_port",
     "polls": "full_comparison rows_read new_rows settled left_pending",
-    "alerts": "times",
+    "alerts": "times escalations",
     **runs.DEFAULTED,
+    **watch.DEFAULTED,
 }
 # Columns of ROWS that may be NULL: they are there for the sake of a CHECK.
 NULLABLE = {
@@ -176,6 +179,7 @@ PRIMARY_KEYS = {
     "previews": "id",
     **more.PRIMARY_KEYS,
     **runs.PRIMARY_KEYS,
+    **watch.PRIMARY_KEYS,
 }
 UNIQUES = (
     *more.UNIQUES,
@@ -328,6 +332,7 @@ CHECKS: tuple[tuple[str, str, str, tuple[Values, ...]], ...] = (
     ("alerts", "alerts_severity_check", "severity IN (", ({"severity": "loud"},)),
     *more.CHECKS,
     *runs.CHECKS,
+    *watch.CHECKS,
 )
 
 

@@ -1,5 +1,5 @@
 // @ts-check
-// The books: one of three parts, chosen by the address, `?view=reports#books`.
+// The books: one of four parts, chosen by the address, `?view=reports#books`.
 satmComponent('satm-books', {
   props: {
     status: {type: Object, default: null},
@@ -7,7 +7,7 @@ satmComponent('satm-books', {
   },
   emits: ['changed', 'open'],
   data() {
-    return {views: ['reconciliation', 'reports', 'audit']}
+    return {views: ['reconciliation', 'reports', 'audit', 'alerts']}
   },
   computed: {
     view: {

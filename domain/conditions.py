@@ -1,0 +1,211 @@
+"""Which conditions hold, from facts that were read: no clock, no database (SAT-46 to SAT-56).
+
+"More than" is meant strictly: at the threshold itself nothing is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from .alert_rules import Rule
+
+US_PER_S = 1_000_000
+POLL_SLACK_US = 60 * US_PER_S  # a poll takes its time, and the timer looks every few seconds
+
+
+@dataclass(frozen=True)
+class WalletFact:
+    """One of the operator's wallets; `problem` None: usable."""
+
+    role: str  # source or commission
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class WrongCommission:
+    """A settled cash-out whose commission is not what its formula gives."""
+
+    cash_out_id: str
+    lamassu_id: str
+    off_sats: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one pass read. None: there is no such thing, or it was not read this time."""
+
+    now_us: int
+    working: bool = False  # automatic work is on and nothing stops it
+    on_since_us: int = 0  # when the connection or the switch was last changed
+    poll_interval_s: int = 300
+    last_success_us: int | None = None
+    waiting_us: tuple[int, ...] = ()  # since when each cash-out or failed share waits, oldest first
+    wallets: tuple[WalletFact, ...] = ()
+    source_balance_sats: int | None = None
+    runway_days: int | None = None
+    deposits_us: tuple[int, ...] = ()  # when each pending deposit was written down, oldest first
+    wrong_commissions: tuple[WrongCommission, ...] = ()
+    findings_sats: int = 0  # their differences, added up without signs
+    findings_of_more: int = 0  # those that differ in something else than sats
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One that holds; `key` tells it apart from others of its kind."""
+
+    kind: str
+    key: str
+    message: str
+    hint: str
+    subject_id: str | None = None
+
+
+Rules = Mapping[str, Rule]
+Check = Callable[[Facts, Rules], Iterator[Condition]]
+
+
+def _older(moments_us: tuple[int, ...], now_us: int, rule: Rule) -> int:
+    """How many are older than the rule's time."""
+    return sum(now_us - at_us > rule.threshold_us for at_us in moments_us)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"1 {one}" if number == 1 else f"{number} {many}"
+
+
+def _time(rule: Rule) -> str:
+    unit = rule.unit.name if rule.unit else ""
+    return f"{rule.threshold} {unit.rstrip('s') if rule.threshold == 1 else unit}"
+
+
+def _payouts(facts: Facts, rules: Rules) -> Iterator[Condition]:
+    rule = rules["share_unsettled"]
+    number = _older(facts.waiting_us, facts.now_us, rule)
+    if facts.working and number:
+        yield Condition(
+            rule.kind,
+            rule.kind,
+            f"{_count(number, 'payout waits', 'payouts wait')} for more than {_time(rule)}",
+            "Open the cash-outs that are pending and the failed shares: each says what it met.",
+        )
+    rule = rules["payouts_late"]
+    number = _older(facts.waiting_us, facts.now_us, rule)
+    if number:
+        yield Condition(
+            rule.kind,
+            rule.kind,
+            f"{_count(number, 'payout is', 'payouts are')} late by more than {_time(rule)}",
+            "Mend what stops them, and tell the clients: Books, Alerts, Tell clients.",
+        )
+
+
+def _polls(facts: Facts, rules: Rules) -> Iterator[Condition]:
+    """By the poller's own heartbeat, never by the last sale: a quiet machine is no trouble."""
+    late, silent = rules["poll_late"], rules["poll_silent"]
+    since_us = max(facts.last_success_us or 0, facts.on_since_us)
+    limit_us = (late.threshold or 0) * facts.poll_interval_s * US_PER_S + POLL_SLACK_US
+    if facts.working and facts.now_us - since_us > limit_us:
+        yield Condition(
+            late.kind,
+            late.kind,
+            f"No poll of Lamassu has succeeded for more than {_time(late)}",
+            "Test the connection: it says which step fails.",
+        )
+    known_us = facts.last_success_us
+    if known_us is not None and facts.now_us - known_us > silent.threshold_us:
+        yield Condition(
+            silent.kind,
+            silent.kind,
+            f"No poll of Lamassu has succeeded for more than {_time(silent)}",
+            "Test the connection, or switch automatic work on if somebody switched it off.",
+        )
+
+
+def _wallets(facts: Facts, rules: Rules) -> Iterator[Condition]:
+    for wallet in facts.wallets:
+        if wallet.problem:
+            yield Condition(
+                "wallet_unusable",
+                f"wallet:{wallet.role}",
+                f"The {wallet.role} wallet cannot be used: {wallet.problem}",
+                "Choose another wallet in Setup; nothing is lost meanwhile.",
+            )
+    runway = rules["runway_low"]
+    if facts.runway_days is not None and facts.runway_days < (runway.threshold or 0):
+        yield Condition(
+            runway.kind,
+            runway.kind,
+            f"The source wallet lasts for fewer than {_time(runway)}",
+            "Fund the source wallet.",
+        )
+    high = rules["balance_high"]
+    balance_sats = facts.source_balance_sats
+    if balance_sats is not None and balance_sats > (high.threshold or 0):
+        yield Condition(
+            high.kind,
+            high.kind,
+            f"More than {high.threshold} sats lie in the source wallet",
+            "Move what is not needed here to a wallet that is not online.",
+        )
+
+
+def _deposits(facts: Facts, rules: Rules) -> Iterator[Condition]:
+    for kind in ("deposit_waits", "deposit_overdue"):
+        rule = rules[kind]
+        number = _older(facts.deposits_us, facts.now_us, rule)
+        if number:
+            yield Condition(
+                kind,
+                kind,
+                f"{_count(number, 'deposit has', 'deposits have')} been unconfirmed for more than"
+                f" {_time(rule)}",
+                "Count the cash, then confirm or cancel each.",
+            )
+
+
+def _commissions(facts: Facts, rules: Rules) -> Iterator[Condition]:
+    rule = rules["commission_anomaly"]
+    wrong = [one for one in facts.wrong_commissions if one.off_sats > (rule.threshold or 0)]
+    if wrong:
+        first = wrong[0]
+        more = f", and of {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        yield Condition(
+            rule.kind,
+            rule.kind,
+            f"The commission of cash-out {first.lamassu_id} is {first.off_sats} sats off its"
+            f" formula{more}",
+            "Open it and compare; a correction puts it right.",
+            first.cash_out_id,
+        )
+
+
+def _findings(facts: Facts, rules: Rules) -> Iterator[Condition]:
+    """A single sat is information, raised where it is found (services/reconcile.py)."""
+    rule = rules["reconciliation_difference"]
+    if facts.findings_of_more or facts.findings_sats > (rule.threshold or 0):
+        yield Condition(
+            rule.kind,
+            rule.kind,
+            f"The open findings differ by {facts.findings_sats} sats, and {facts.findings_of_more}"
+            " of them in more than sats",
+            "Open each: it says which sides differ and what can be done.",
+        )
+
+
+CHECKS: tuple[Check, ...] = (_payouts, _polls, _wallets, _deposits, _commissions, _findings)
+# The keys that these checks raise, so that the pass knows which alerts it may take back.
+KEYS = frozenset(
+    (
+        *("share_unsettled", "payouts_late", "poll_late", "poll_silent"),
+        *("wallet:source", "wallet:commission", "runway_low", "balance_high"),
+        *("deposit_waits", "deposit_overdue", "commission_anomaly"),
+        "reconciliation_difference",
+    )
+)
+
+
+def conditions(facts: Facts, rules: Rules) -> list[Condition]:
+    """All that hold now."""
+    return list(chain.from_iterable(check(facts, rules) for check in CHECKS))
