@@ -13,6 +13,7 @@ from .api import (
     corrections,
     deposits,
     exports,
+    health,
     overview,
     people,
     previews,
@@ -32,7 +33,7 @@ _superuser_router = APIRouter(
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
     *(people, wallets, previews, setup, exports, summary, audit, corrections),
-    *(reconciliation, reports),
+    *(reconciliation, reports, health),
 ):
     _superuser_router.include_router(_routes.router)
 

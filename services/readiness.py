@@ -57,7 +57,7 @@ async def require_ready() -> None:
                 raise DatabaseBusy(line.detail)
             if not _is_fine(line):
                 raise NotReady(f"{line.name}: {line.detail}", hint=line.hint)
-        await _schema()
+        await schema_version()
 
 
 def _is_fine(line: Check) -> bool:
@@ -101,7 +101,7 @@ async def require_schema() -> None:
     """Raise NotReady while the tables are not those this code was written for."""
     global _schema_is_right
     if not _schema_is_right:
-        await _schema()
+        await schema_version()
         _schema_is_right = True
 
 
@@ -126,7 +126,8 @@ async def _lnbits_version() -> str:
     return require_supported()
 
 
-async def _schema() -> str:
+async def schema_version() -> str:
+    """The number of the last migration. Raises NotReady while it is not this code's."""
     stored = await crud.fetch_row(
         "SELECT version FROM dbversions WHERE db = :db", {"db": "satmachineadmin"}
     )
@@ -279,7 +280,7 @@ async def _restored() -> str:
 CHECKS: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
     ("packages", _packages),
     ("lnbits_version", _lnbits_version),
-    ("database_schema", _schema),
+    ("database_schema", schema_version),
     ("interrupted_commits", _journals),
     ("trial_settlement", _trial),
     ("ledger_and_wallets", _wallets_agree),

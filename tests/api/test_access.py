@@ -80,6 +80,7 @@ ROUTES = """
     POST deposits
     POST findings/{finding_id}/acknowledge
     POST findings/{finding_id}/notes
+    POST health/check
     POST manual-poll
     POST payments/{share_id}/cancel
     POST payments/{share_id}/retry

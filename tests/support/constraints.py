@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from . import constraints_corrections as more
+from . import constraints_health as health
 
 SCHEMA = "satoshimachine"
 Values = dict[str, Any]
@@ -130,6 +131,7 @@ ROWS: dict[str, Values] = {
         "expires_us": 1,
     },
     **more.ROWS,
+    **health.ROWS,
 }
 
 # Columns with a default that must not be NULL all the same; those of ROWS come on top.
@@ -141,6 +143,7 @@ DEFAULTED = {
     "lamassu_config": "polling_enabled use_ssh_tunnel ssh_port",
     "polls": "full_comparison rows_read new_rows settled left_pending",
     "alerts": "times",
+    **health.DEFAULTED,
 }
 # Columns of ROWS that may be NULL: they are there for the sake of a CHECK.
 NULLABLE = {
@@ -172,6 +175,7 @@ PRIMARY_KEYS = {
     "earlier_rows": "table_name row_id",
     "previews": "id",
     **more.PRIMARY_KEYS,
+    **health.PRIMARY_KEYS,
 }
 UNIQUES = (
     *more.UNIQUES,
@@ -185,6 +189,7 @@ UNIQUES = (
 APPEND_ONLY = (
     *("ledger_entries", "audit_log", "settlement_legs", "balance_snapshots"),
     *more.APPEND_ONLY,
+    *health.APPEND_ONLY,
 )
 
 _UNPAID = {"status": "failed", "payment_hash": None}
@@ -318,6 +323,7 @@ CHECKS: tuple[tuple[str, str, str, tuple[Values, ...]], ...] = (
     ("polls", "polls_result_check", "result IN (", ({"result": "maybe"},)),
     ("alerts", "alerts_severity_check", "severity IN (", ({"severity": "loud"},)),
     *more.CHECKS,
+    *health.CHECKS,
 )
 
 
