@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.requests import Request
 
 from .. import clock
-from ..services import health
-from .routing import Actor, AnsweringRoute, changes
+from ..books import client_names
+from ..database import Row
+from ..models import ReasonRequest
+from ..models_health import HaltRequest
+from ..services import halts, health
+from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once
 
 router = APIRouter(route_class=AnsweringRoute)
 
@@ -45,4 +50,49 @@ def _health(found: health.Health) -> dict[str, Any]:
         "reconciliation_mismatches_total": health.mismatches_seen(),
         "findings": found.findings,
         "alerts": found.alerts,
+    }
+
+
+@router.get("/halts")
+async def get_halts() -> dict[str, Any]:
+    """What is halted now, newest first, and what was lifted lately."""
+    found = await halts.listed()
+    names = await client_names(
+        [str(row["subject"]) for rows in found.values() for row in rows if row["scope"] == "client"]
+    )
+    return {kind: [_halt(row, names) for row in rows] for kind, rows in found.items()}
+
+
+@router.post("/halts", status_code=201, dependencies=[changes])
+async def post_halt(
+    data: HaltRequest, actor: Actor, request: Request, key: IdempotencyKey = None
+) -> Any:
+    """Stop something: intake, settlement, a machine, a client, or everything."""
+
+    async def run() -> dict[str, Any]:
+        return _halt(await halts.put(data.scope, data.subject, data.reason, actor), {})
+
+    return await once(key, request, run)
+
+
+@router.post("/halts/{halt_id}/lift", dependencies=[changes])
+async def post_lift(
+    halt_id: str, data: ReasonRequest, actor: Actor, request: Request, key: IdempotencyKey = None
+) -> Any:
+    """What it stopped goes on; settlement and everything are resumed step by step instead."""
+
+    async def run() -> dict[str, Any]:
+        return _halt(await halts.lift(halt_id, data.reason, actor), {})
+
+    return await once(key, request, run)
+
+
+def _halt(row: Row, names: dict[str, str | None]) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in ("id", "scope", "subject", "cause", "reason", "set_by")},
+        "subject_name": names.get(str(row["subject"])),
+        "set_at": clock.iso(row["set_us"]),
+        "lifted_at": clock.iso(row["lifted_us"]),
+        "lifted_by": row["lifted_by"],
+        "lift_reason": row["lift_reason"],
     }

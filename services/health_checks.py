@@ -16,6 +16,7 @@ from ..errors import SatMachineError
 from ..lnbits_version import require_supported
 from . import findings, funds, readiness
 from . import health_source as source
+from .gates import CLIENT, MACHINE, active_halts, gate_states
 from .health_source import BAD, DAY_US, HOUR_US, MINUTE_US, OK, UNKNOWN, WARN, Found, Seen, span
 from .reconcile_view import last_run
 
@@ -117,6 +118,21 @@ async def runway(seen: Seen) -> Found:
     return Found(WARN, detail, hint) if days < RUNWAY_WARN_DAYS else Found(OK, detail)
 
 
+async def halted(seen: Seen) -> Found:
+    """Nothing is stopped by a person, by a found fault, or by a gate."""
+    gates = [gate for gate in (await gate_states()).values() if not gate.get("accepted")]
+    if gates:
+        return Found(BAD, str(gates[0]["message"]), str(gates[0]["hint"]))
+    halts = await active_halts()
+    if not halts:
+        return Found(OK, "Nothing is halted")
+    wide = [halt for halt in halts if halt.scope not in (MACHINE, CLIENT)]
+    first = (wide or halts)[0]
+    detail = f"{len(halts)} halts; the first: {first.scope}, {first.reason}"
+    hint = "Look at the reason; resume or lift it under Setup, Health."
+    return Found(BAD if wide else WARN, detail, hint)
+
+
 # -- this installation --------------------------------------------------------------------------
 
 
@@ -192,6 +208,7 @@ def _gigabytes(count: int) -> str:
 
 CheckFunction = Callable[[Seen], Awaitable[Found]]
 CHECKS: tuple[tuple[str, CheckFunction], ...] = (
+    ("halts", halted),
     ("heartbeat", source.heartbeat),
     ("ssh", source.ssh),
     ("host_key", source.host_key),

@@ -26,11 +26,13 @@ from ..legacy import unknown_shapes
 from ..lnbits_version import require_supported
 from ..migrations import SCHEMA_VERSION
 from ..models import Check
-from .gates import RESTORE, RESTORE_ACCEPTED, close_gate
+from . import halts
+from .gates import EVERYTHING, RESTORE, RESTORE_ACCEPTED, close_gate
 from .takeover import take_over
 
 # LNbits' database is locked while one slice is compared.
 LEGS_PER_SLICE = 2_000
+LNBITS_VERSION = "lnbits_version"
 LEG = "leg_key, from_wallet_id, to_wallet_id, amount_sats, checking_id_in, checking_id_out"
 
 _lines: list[Check] = []
@@ -56,6 +58,10 @@ async def require_ready() -> None:
             if line.ok is None:
                 raise DatabaseBusy(line.detail)
             if not _is_fine(line):
+                if line.name == LNBITS_VERSION:
+                    await halts.put_automatic(
+                        EVERYTHING, halts.LNBITS_VERSION, line.detail, line.hint
+                    )
                 raise NotReady(f"{line.name}: {line.detail}", hint=line.hint)
         await schema_version()
 
@@ -279,7 +285,7 @@ async def _restored() -> str:
 
 CHECKS: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
     ("packages", _packages),
-    ("lnbits_version", _lnbits_version),
+    (LNBITS_VERSION, _lnbits_version),
     ("database_schema", schema_version),
     ("interrupted_commits", _journals),
     ("trial_settlement", _trial),

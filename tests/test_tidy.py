@@ -20,7 +20,7 @@ LINES_PER_FUNCTION = 60
 # Who may import what of ours. A root module is a room of its own.
 FACTS = {"errors", "clock", "models", "database", "database_errors", "crud", "books", "domain"}
 FACTS |= {"lnbits_version", "listing", "models_previews", "models_corrections", "origin"}
-FACTS |= {"models_reconciliation"}
+FACTS |= {"models_reconciliation", "models_health"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models_previews": {"domain", "models"},
     "models_corrections": {"domain", "models"},
     "models_reconciliation": {"domain", "models"},
+    "models_health": {"domain", "models"},
     "database_errors": {"errors"},
     "database": {"errors", "database_errors"},
     "crud": FACTS,

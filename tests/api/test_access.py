@@ -48,6 +48,7 @@ ROUTES = """
     GET findings
     GET findings/{finding_id}
     GET funds
+    GET halts
     GET health
     GET host-key
     GET needs
@@ -80,6 +81,8 @@ ROUTES = """
     POST deposits
     POST findings/{finding_id}/acknowledge
     POST findings/{finding_id}/notes
+    POST halts
+    POST halts/{halt_id}/lift
     POST health/check
     POST manual-poll
     POST payments/{share_id}/cancel

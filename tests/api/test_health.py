@@ -21,7 +21,7 @@ S = "satoshimachine"
 NAMES = {
     *("heartbeat", "ssh", "host_key", "database", "clock", "last_sale", "unsettled", "held"),
     *("source_wallet", "commission_wallet", "runway", "reconciliation", "audit_chain", "trial"),
-    *("lnbits", "schema", "disk", "database_size"),
+    *("lnbits", "schema", "disk", "database_size", "halts"),
 }
 
 
