@@ -347,9 +347,7 @@ async def own(work: Callable[[BooksConnection], Awaitable[T]]) -> T:
 
 
 async def glance(work: Callable[[BooksConnection], Awaitable[T]]) -> T:
-    """Reads of both databases, each statement at its own moment; in nobody's way on PostgreSQL, so
-    our lock is taken on SQLite only. Raises DatabaseBusy.
-    """
+    """Reads of both databases, each statement at its own moment; our lock on SQLite only."""
     if core_db.type == SQLITE:
         return await own(work)
 
@@ -359,7 +357,8 @@ async def glance(work: Callable[[BooksConnection], Awaitable[T]]) -> T:
             await conn.rows(f"SELECT {LIMITS}")
             return await work(conn)
 
-    return await uncancelled(patiently(run))
+    reading = patiently(run)
+    return await uncancelled(reading)
 
 
 async def patiently(run: Callable[[], Awaitable[T]]) -> T:

@@ -2,8 +2,7 @@
 
 Every statement can run again: LNbits re-runs a migration that stopped half way from its top
 (lnbits.md 2). Numbers start at m010: an earlier extension of the same id may have counted to m004.
-Nothing is inserted into a fresh database: LNbits' own SQLite-to-PostgreSQL conversion copies rows
-into tables that must be empty, and knows no generated column, SERIAL or partial index.
+Nothing is inserted, and there is no generated column, SERIAL or partial index: LNbits' conversion.
 """
 
 from collections.abc import Iterable
@@ -85,6 +84,7 @@ async def m020_corrections(db: Connection) -> None:
 async def m021_snapshots(db: Connection) -> None:
     """What every account held at the end of each day (services/snapshots.py)."""
     await _make(db, tables_reports)
+    await db.execute(tables_reports.DROP_REPLACED_INDEX)
 
 
 async def m023_health(db: Connection) -> None:

@@ -97,6 +97,7 @@ INDEXES = (
     ("idx_satm_item_run", "reconciliation_items", "run_id, verdict, id"),
     ("idx_satm_finding_status", "findings", "status, last_us, id"),
     ("idx_satm_finding_last", "findings", "last_us, id"),
+    ("idx_satm_finding_first", "findings", "first_us, id"),
     ("idx_satm_finding_cash_out", "findings", "cash_out_id"),
     ("idx_satm_finding_client", "findings", "client_id"),
     ("idx_satm_finding_kind", "findings", "subject_kind, status"),

@@ -57,14 +57,17 @@ def finding(row: Row, names: Mapping[str, str | None]) -> dict[str, Any]:
     mend = mend_of(str(row["code"]))
     plain = ("id", "code", "link", "subject_kind", "subject_id", "cash_out_id", "client_id")
     more = ("wallet_id", "unit", "expected", "actual", "difference_sats", "status", "times")
+    evidence = json.loads(row["evidence"])
     end = ("resolved_by", "resolution", "correction_id", "first_run_id", "last_run_id")
     return {
         **{name: row[name] for name in (*plain, *more, *end)},
+        "leg_key": evidence[0].get("leg_key") if evidence else None,
         "client_name": names.get(str(row["client_id"])),
         "first_at": clock.iso(row["first_us"]),
         "last_at": clock.iso(row["last_us"]),
         "resolved_at": clock.iso(row["resolved_us"]),
         "mend": list(mend.actions),
+        "advice": mend.advice,
         "what_to_do": mend.says,
     }
 

@@ -12,7 +12,7 @@ from lnbits.db import Filters
 from loguru import logger
 
 from .. import books, clock, crud
-from ..services import audit_list, export_tables, exports
+from ..services import audit_list, export_tables, exports, findings_export, reconcile_view
 from ..services.export_csv import MEDIA_TYPE, Table, csv_chunks, file_name
 from ..services.list_filters import CASH_OUT_NAMES, DEPOSIT_NAMES
 from .list_queries import AskedAudit, AskedCashOuts, AskedDeposits
@@ -28,6 +28,9 @@ DepositFilters = Annotated[
 ]
 AuditFilters = Annotated[
     Filters[Any], Depends(page_filters(books.AuditFilters, audit_list.NAMES, paging=False))
+]
+FindingFilters = Annotated[
+    Filters[Any], Depends(page_filters(reconcile_view.FindingFilters, paging=False))
 ]
 ClientFilters = Annotated[Filters[Any], Depends(page_filters(books.ClientFilters, paging=False))]
 
@@ -79,6 +82,14 @@ async def export_audit(filters: AuditFilters, query: AskedAudit) -> StreamingRes
     clauses = audit_list.audit_clauses(query, filters.search, zone)
     pages = audit_list.lines(filters, clauses, ZoneInfo(zone))
     return await _answer(audit_list.FILE, pages, zone)
+
+
+@router.get("/exports/findings.csv")
+async def export_findings(filters: FindingFilters) -> StreamingResponse:
+    """Every finding of the reconciliations, as filtered."""
+    zone = await _zone()
+    pages = findings_export.lines(filters, ZoneInfo(zone))
+    return await _answer(findings_export.FILE, pages, zone)
 
 
 async def _zone() -> str:

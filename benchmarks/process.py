@@ -27,7 +27,7 @@ import time  # noqa: E402
 from collections.abc import Awaitable, Callable  # noqa: E402
 from typing import Any  # noqa: E402
 
-from . import distribute, empty_poll, history, lists, profiling  # noqa: E402
+from . import distribute, empty_poll, history, lists, profiling, reconcile  # noqa: E402
 from .world import World, running_world  # noqa: E402
 
 PARTS: dict[str, Callable[[World, int], Awaitable[Any]]] = {
@@ -35,6 +35,7 @@ PARTS: dict[str, Callable[[World, int], Awaitable[Any]]] = {
     "empty": empty_poll.measure,
     "history": history.measure,
     "lists": lists.measure,
+    "reconcile": reconcile.measure,
 }
 
 

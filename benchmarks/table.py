@@ -22,7 +22,18 @@ def render(results: dict[str, Any]) -> str:
             lines += ["", f"{database}: an empty poll over SSH", *_empty(found["empty"])]
         if "lists" in found:
             lines += ["", f"{database}: what the page waits for", *_lists(found["lists"])]
+        if "reconcile" in found:
+            lines += ["", f"{database}: a reconciliation", *_reconcile(found["reconcile"])]
     return "\n".join(lines)
+
+
+def _reconcile(found: dict[str, Any]) -> list[str]:
+    head = ("run", "seconds", "cpu", "longest wait ms", "items", "mismatches", "errors")
+    names = ("seconds", "cpu_seconds", "longest_wait_ms", "total", "mismatches", "errors")
+    rows = [[run, *(found[run][name] for name in names)] for run in ("full", "daily")]
+    counts = ", ".join(f"{count} {table}" for table, count in found["rows"].items())
+    memory = f"memory grew by {found['memory_grown_mb']} MB"
+    return [*_grid(head, rows), f"over {counts}; built in {found['built_s']} s; {memory}"]
 
 
 def _lists(found: dict[str, Any]) -> list[str]:

@@ -10,8 +10,9 @@ FINE = 0
 
 DESCRIPTION = "Satoshi Machine Admin without its page; LNbits may be up or down."
 EPILOG = (
-    "Everything but 'stop' and 'halt' only reads. Work is switched on again on the page, where what would be"
-    " paid is shown first. Exit code: 0 fine, 1 something is wrong, 2 could not look."
+    "'stop' writes the switch, 'halt' a halt, 'reconcile' its findings; others only read. Work is"
+    " switched on again on the page, where what would be paid is shown first."
+    " Exit code: 0 fine, 1 something is wrong, 2 could not look."
 )
 
 
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     last = add("last", "the newest cash-outs")
     last.add_argument("count", nargs="?", type=int, default=10)
     add("unpaid", "payments that are not completed")
-    add("reconcile", "compare plans, ledger and wallets, to the sat")
+    add("reconcile", "compare Lamassu, plans, ledger and wallets, to the sat")
     verify = add("verify", "prove that the audit trail is as it was written")
     verify.add_argument("--hash", default="", help="a head that you kept")
     export = add("export", "every table, the audit report and a manifest")

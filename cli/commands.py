@@ -5,18 +5,23 @@ who may be in a hurry; nothing here changes anything but `stop` and `halt`.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import getpass
 from typing import Any
 
 from .. import clock, crud
+from ..database import Row
 from ..domain.money import CURRENCY_EXPONENT, decimal_text
 from ..errors import NotConfigured
+from ..models_reconciliation import Scope, ScopeKind
 from ..services import audit_chain, dump, quick
+from ..services import reconcile as runs
 from ..services.periods import read_period
 from ..services.reports_clients import ClientLine, read_clients
 from .words import complain, grouped, say, table
 
-FINE, WRONG = 0, 1
+FINE, WRONG, COULD_NOT_LOOK = 0, 1, 2
+SHOWN_MAX = 20
 # What is counted by the state itself and has no sentence of its own.
 COUNTED = {
     "failed_shares": "{n} shares did not reach their client and are tried again",
@@ -195,15 +200,37 @@ def _time(us: int | None) -> str | None:
 
 
 async def reconcile(given: argparse.Namespace) -> int:
-    """Every promise of the books, asked now; 1 when one is broken."""
+    """A whole run, stored as one from the page is; 1 when two sides differ, 2 when one of them
+    could not be looked at.
+    """
     await quick.require_books()
-    broken = await quick.broken()
-    for one in broken:
-        say(f"WRONG: {one}")
-    if broken:
-        return WRONG
-    say("Cash-outs, shares, ledger and LNbits' wallets say the same, to the sat.")
-    return FINE
+    run = await _ended(
+        await runs.run_now(Scope(ScopeKind.EVERYTHING), cause="tool", actor=_actor(""))
+    )
+    counts = ("total", "matches", "mismatches", "errors", "in_flight")
+    say(", ".join(f"{name.replace('_', ' ')}: {grouped(run[name])}" for name in counts))
+    found = await quick.open_findings()
+    for one in found[:SHOWN_MAX]:
+        say(f"WRONG: {one['code']} of {one['subject_kind']} {one['subject_id']}")
+        say(f"  expected {one['expected']}, found {one['actual']}")
+    if len(found) > SHOWN_MAX:
+        say(f"  and {grouped(len(found) - SHOWN_MAX)} more, on the page under Books")
+    if run["status"] != "done" or run["errors"]:
+        why = run["error_message"] or f"{run['errors']} items could not be looked at"
+        complain(f"Could not look at everything: {why}")
+        return WRONG if run["mismatches"] else COULD_NOT_LOOK
+    if not run["mismatches"] and not found:
+        say("Lamassu, plans, shares, ledger and LNbits' wallets say the same, to the sat.")
+    return WRONG if run["mismatches"] or found else FINE
+
+
+async def _ended(run_id: str) -> Row:
+    """The run when it has ended; an LNbits that is up may have taken it over."""
+    run = await runs.find(run_id)
+    while run["status"] in ("queued", "running"):
+        await asyncio.sleep(1)
+        run = await runs.find(run_id)
+    return run
 
 
 async def verify(given: argparse.Namespace) -> int:

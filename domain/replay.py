@@ -7,10 +7,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from ..errors import SatMachineError
-from .eligibility import Stated, read_sale
+from .eligibility import Sale, Stated, read_sale
 from .plan import PlanInput, make_plan
 from .pool import PoolClient
 from .states import FundingMode, SplitRule
@@ -30,6 +31,17 @@ class ReplayProblem(Exception):
         super().__init__(code)
         self.code, self.what = code, what
         self.expected, self.actual = str(expected)[:300], str(actual)[:300]
+
+
+@lru_cache(maxsize=4)
+def stored_sale(text: str) -> tuple[dict[str, Any], Sale]:
+    """A stored row of Lamassu and what can be read of it; asked for by several comparisons in turn.
+    Raises one of UNREADABLE.
+    """
+    row = json.loads(text)
+    if not isinstance(row, dict):
+        raise ValueError("a stored row is no object")
+    return row, read_sale(row)
 
 
 def replay(cash_out: Row, stated: Stated | None) -> dict[str, Any]:
@@ -63,7 +75,9 @@ def plan_input_of(given: Mapping[str, Any]) -> PlanInput:
     values["rule"] = SplitRule(values["rule"])
     values["funding_mode"] = FundingMode(values["funding_mode"])
     values["clients"] = tuple(
-        PoolClient(**{name: client[name] for name in _CLIENT}) for client in given["clients"]
+        # A plan of before there were claims does not name what nobody owed.
+        PoolClient(**{name: client[name] for name in _CLIENT if name in client})
+        for client in given["clients"]
     )
     return PlanInput(**values)
 
@@ -71,7 +85,7 @@ def plan_input_of(given: Mapping[str, Any]) -> PlanInput:
 def _compare_input(cash_out: Row, given: PlanInput, stated: Stated) -> None:
     """What was planned with is what the stored row and the operator say."""
     try:
-        sale = read_sale(json.loads(cash_out["source_row"]))
+        sale = stored_sale(cash_out["source_row"])[1]
     except UNREADABLE:
         return  # the snapshot's own comparison names it
     wrong = stated.fiat_is_wrong and stated.fiat_minor is not None

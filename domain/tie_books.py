@@ -113,6 +113,7 @@ def _as_planned(
 ) -> dict[str, Any]:
     """The columns of a share by its plan; a failed one may have been paid or given up since."""
     sats, minor = planned["sats"], planned["fiat_minor"]
+    withheld = planned.get("withheld_sats", 0)  # no field of a plan in which nobody owes
     scale = 10 ** CURRENCY_EXPONENT.get(currency, 2)
     wanted = {
         "amount_sats": sats,
@@ -122,7 +123,8 @@ def _as_planned(
         "leg_key": f"{lamassu_id}:share:{planned['client_id']}",
         "lamassu_transaction_id": lamassu_id,
         "amount_fiat": minor / scale,
-        "exchange_rate": sats * scale / minor,
+        "exchange_rate": (sats + withheld) * scale / minor,
+        "withheld_sats": withheld or None,
     }
     if planned["state"] == "confirmed":
         wanted["status"] = "confirmed"

@@ -162,8 +162,18 @@ def compare_wallets(legs: Iterable[Row], rows: Sequence[Row]) -> list[Difference
 def _end(
     leg: Row, rows: Sequence[Row], checking_id: str, wallet_id: str, amount: int
 ) -> list[Difference]:
+    """One end of a movement: the wallet row with this id, and whatever else carries the id."""
     key = str(leg["leg_key"])
     client = key.partition(":share:")[2] or None
+
+    def differs(code: str, expected: str, actual: str, sats: int | None, wallet: str) -> Difference:
+        what = (Link.WALLETS, code, checking_id, expected, actual)
+        return Difference(*what, sats, client, wallet, key)
+
+    mine = [row for row in rows if row["wallet_id"] == wallet_id] or list(rows)
+    if not mine:
+        texts = f"{amount} msat in this wallet", "no payment row"
+        return [differs("wallet_row_missing", *texts, -amount // 1000, wallet_id)]
     wanted = {
         "wallet_id": wallet_id,
         "amount": amount,
@@ -171,48 +181,16 @@ def _end(
         "status": "success",
         "payment_hash": leg["payment_hash"],
     }
-    mine = [row for row in rows if row["wallet_id"] == wallet_id] or list(rows)
-    if not mine:
-        return [
-            Difference(
-                Link.WALLETS,
-                "wallet_row_missing",
-                checking_id,
-                f"{amount} msat in this wallet",
-                "no payment row",
-                -amount // 1000,
-                client,
-                wallet_id,
-            )
-        ]
     found = []
     for name, value in wanted.items():
-        if mine[0][name] != value:
-            sats = (int(mine[0][name]) - amount) / 1000 if name == "amount" else None
-            found.append(
-                Difference(
-                    Link.WALLETS,
-                    "wallet_row_differs",
-                    checking_id,
-                    f"{name} {shown(value)}",
-                    f"{name} {shown(mine[0][name])}",
-                    int(sats) if sats is not None else None,
-                    client,
-                    wallet_id,
-                )
-            )
+        now = mine[0][name]
+        if now != value:
+            sats = (int(now) - amount) // 1000 if name == "amount" else None
+            texts = f"{name} {shown(value)}", f"{name} {shown(now)}"
+            found.append(differs("wallet_row_differs", *texts, sats, wallet_id))
     for other in rows:
         if other is not mine[0]:
-            found.append(
-                Difference(
-                    Link.WALLETS,
-                    "wallet_row_doubled",
-                    checking_id,
-                    "one payment row",
-                    f"another one in wallet {shown(other['wallet_id'])}",
-                    int(other["amount"]) // 1000,
-                    client,
-                    other["wallet_id"],
-                )
-            )
+            texts = "one payment row", f"another one in wallet {shown(other['wallet_id'])}"
+            sats = int(other["amount"]) // 1000
+            found.append(differs("wallet_row_doubled", *texts, sats, other["wallet_id"]))
     return found

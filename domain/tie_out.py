@@ -7,12 +7,12 @@ bad item (LIQ-6); the first difference in the order of `Link` is the one an item
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .eligibility import SourceRow, Stated, read_sale
+from .eligibility import Sale, SourceRow, Stated
+from .replay import stored_sale
 from .tie_books import compare_books
 from .tie_moves import compare_ledger, compare_legs, compare_wallets
 from .verdicts import FACTS, UNREADABLE, Difference, Link, Row, is_settled, sats_between, shown
@@ -58,9 +58,10 @@ def differences(sides: Sides) -> list[Difference]:
 
 def compare_source(cash_out: Row, source: SourceRow | None) -> list[Difference]:
     """Lamassu's row as it is now, and the row whose amounts were taken. None: nobody could look."""
-    before = _parsed(cash_out["source_row"])
-    if before is None or source is None:
+    stored = _parsed(cash_out["source_row"])
+    if stored is None or source is None:
         return []  # the snapshot's own comparison names it
+    before = stored[0]
     if source.get("vanished"):
         if before.get("vanished"):
             return []
@@ -81,20 +82,19 @@ def compare_source(cash_out: Row, source: SourceRow | None) -> list[Difference]:
     ]
 
 
-def _parsed(text: Any) -> Any:
+def _parsed(text: Any) -> tuple[SourceRow, Sale] | None:
     try:
-        found = json.loads(text)
-    except (TypeError, ValueError):
+        return stored_sale(text)
+    except UNREADABLE:
         return None
-    return found if isinstance(found, dict) else None
 
 
 def compare_snapshot(cash_out: Row) -> list[Difference]:
     """The stored row of Lamassu and the columns that were read from it."""
-    row = _parsed(cash_out["source_row"])
-    if row is None:
+    stored = _parsed(cash_out["source_row"])
+    if stored is None:
         return [_snapshot("source_row", "a row of Lamassu", "something unreadable")]
-    sale = read_sale(row)
+    row, sale = stored
     wanted = {
         "lamassu_transaction_id": row.get("id"),
         "device_id": row.get("device_id"),

@@ -59,6 +59,7 @@ class Difference:
     sats: int | None = None  # actual minus expected, where it is an amount of sats
     client_id: str | None = None
     wallet_id: str | None = None
+    leg_key: str | None = None  # of the movement that a wallet row belongs to
 
 
 def shown(value: Any) -> str:

@@ -30,6 +30,8 @@ PAGE = OURS
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 # Tables that a refused request may write, and why: what was tried is written down.
 LOGS = frozenset({"polls", "alerts", "leases"})  # a poll that failed, and its alert
+# A reconciliation that an earlier request began goes on by itself.
+LOGS |= {"reconciliation_runs", "reconciliation_items", "findings", "finding_notes"}
 NOTES: dict[tuple[str, str], frozenset[str]] = {
     # A row that was fetched is stored before it is refused, as a poll would store it.
     ("POST", "process-transaction/{lamassu_id}"): frozenset({"lamassu_transactions", "audit_log"}),

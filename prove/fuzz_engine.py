@@ -131,7 +131,9 @@ def plain_answer(answer: httpx.Response) -> bool:
     """True for a success, False for a clear refusal; anything else fails."""
     assert answer.status_code < 500, f"{answer.status_code} {answer.text[:300]}"
     if answer.is_success:
-        if not answer.headers["content-type"].startswith("text/csv"):
+        if answer.headers["content-type"].startswith("text/csv"):
+            assert "\r\nEND," in answer.text, "a file that is not whole"
+        else:
             answer.json()
         return True
     assert answer.status_code >= 400, answer.status_code

@@ -66,33 +66,34 @@ async def check(passphrase: str | None, actor: str) -> None:
             hint="They type their passphrase.",
             missing=["passphrase"],
         )
-    known = await crud.get_meta(META)
-    now_us = clock.now_us()
-    if not known:
-        raise StateConflict("No passphrase is set", hint="Set the second person's passphrase.")
-    if (known.get("locked_until_us") or 0) > now_us:
-        raise StateConflict(
-            "The passphrase was wrong too often", hint="Try again in a quarter of an hour."
-        )
+    known = await _try(actor)
     found = await asyncio.to_thread(_hash, passphrase, bytes.fromhex(known["salt"]))
-    right = hmac.compare_digest(found, known["hash"])
+    if not hmac.compare_digest(found, known["hash"]):
+        raise BadInput("This is not the second person's passphrase", hint="Let them type it again.")
+    await crud.set_meta(META, {**known, "failures": 0, "locked_until_us": None})
 
-    async def work(conn: BooksConnection) -> None:
-        stored = await crud.get_meta(META, conn) or known
-        failures = 0 if right else int(stored.get("failures") or 0) + 1
-        locked = now_us + LOCKED_US if failures >= ATTEMPTS_MAX else None
-        facts = {"failures": 0 if locked else failures, "locked_until_us": locked}
-        await crud.set_meta(META, {**stored, **facts}, conn)
-        detail = {"failures": failures, "locked": locked is not None}
-        await record(conn, "approval_refused", "approval", detail, actor=actor, now_us=now_us)
 
-    if right and not known.get("failures"):
-        return
-    if right:
-        await crud.set_meta(META, {**known, "failures": 0, "locked_until_us": None})
-        return
-    await settlement(work)
-    raise BadInput("This is not the second person's passphrase", hint="Let them type it again.")
+async def _try(actor: str) -> dict[str, Any]:
+    """Count an attempt before it is made, so that many at once are no more than a few."""
+    now_us = clock.now_us()
+
+    async def work(conn: BooksConnection) -> dict[str, Any]:
+        known: dict[str, Any] | None = await crud.get_meta(META, conn)
+        if not known:
+            raise StateConflict("No passphrase is set", hint="Set the second person's passphrase.")
+        if (known.get("locked_until_us") or 0) > now_us:
+            raise StateConflict(
+                "The passphrase was wrong too often", hint="Try again in a quarter of an hour."
+            )
+        tried = int(known.get("failures") or 0) + 1
+        locked = now_us + LOCKED_US if tried >= ATTEMPTS_MAX else None
+        facts = {"failures": 0 if locked else tried, "locked_until_us": locked}
+        await crud.set_meta(META, {**known, **facts}, conn)
+        detail = {"attempt": tried, "locks": locked is not None}
+        await record(conn, "approval_tried", "approval", detail, actor=actor, now_us=now_us)
+        return known
+
+    return await settlement(work)
 
 
 async def set_up(data: ApprovalRequest, actor: str) -> None:

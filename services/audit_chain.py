@@ -19,12 +19,15 @@ from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row
 from ..domain.audit_link import START, Chain
 from ..domain.days import datetime_utc
-from ..errors import StateConflict
+from ..errors import SatMachineError, StateConflict
+from .alerts import alert_now, resolve_now
 
 ENTRIES_PER_SLICE = 2_000  # some 50 ms of hashing, then LNbits goes on
 ADDED_MEANWHILE_MAX = 20_000  # entries written during the walk; more are left to the next one
 META_HEAD = "audit_head"  # the head of the last day that had entries
 HEAD = "audit_head"
+ALERT = "audit_chain"
+HINT = "Compare the database with a backup, and find out who changed it."
 
 # What a person reads, by the code of domain/audit_link.py.
 SENTENCES = {
@@ -112,7 +115,24 @@ async def verify(known_hash: str | None = None) -> ChainReport:
             f"event=audit_verified ok={report.ok} entries={report.entries} bad={report.bad_seq}"
             f" head={report.head_hash}"
         )
+        await _tell(report)
         return report
+
+
+async def _tell(report: ChainReport) -> None:
+    """A trail that is not as it was written is an alert until it is, or the head is the right one.
+
+    Telling it is not worth failing for: the caller has the report.
+    """
+    try:
+        if report.ok:
+            await resolve_now(ALERT)
+        else:
+            at = f" at entry {report.bad_seq}" if report.bad_seq else ""
+            said = f"The audit trail is not as it was written{at}: {report.why}"
+            await alert_now(ALERT, "audit_chain", "critical", said, HINT)
+    except SatMachineError as exc:
+        logger.critical(f"event=audit_alert_failed reason={exc.message}")
 
 
 async def _walk(known_hash: str | None) -> tuple[Chain, int | None, bool]:

@@ -59,14 +59,20 @@ def of_cash_out(cash_out_id: str, differing: Sequence[Difference]) -> Found:
         first.link,
         "cash_out",
         cash_out_id,
-        f"{first.what}: {first.expected}",
-        f"{first.what}: {first.actual}",
+        _said(first, first.expected),
+        _said(first, first.actual),
         first.sats,
         cash_out_id,
         first.client_id,
         first.wallet_id,
         evidence=tuple(differing[:EVIDENCE_MAX]),
     )
+
+
+def _said(one: Difference, value: str) -> str:
+    """A value with the name of what it is, where that is a name and no long id."""
+    named = one.link in (Link.SOURCE, Link.SNAPSHOT, Link.PLAN, Link.LEDGER, Link.AUDIT)
+    return f"{one.what}: {value}" if named or one.code == "totals_differ" else value
 
 
 def evidence_text(found: Found) -> str:
@@ -212,7 +218,7 @@ async def acknowledge(finding_id: str, note: str, actor: str) -> Row:
         row = await find(finding_id, conn)
         if hit != 1:
             raise StateConflict(f"This finding is {row['status']}, not open")
-        await _said(conn, finding_id, actor, "acknowledged", note)
+        await _write_down(conn, finding_id, actor, "acknowledged", note)
         return row
 
     return await settlement(work)
@@ -223,13 +229,15 @@ async def add_note(finding_id: str, note: str, actor: str) -> Row:
 
     async def work(conn: BooksConnection) -> Row:
         row = await find(finding_id, conn)
-        await _said(conn, finding_id, actor, "note", note)
+        await _write_down(conn, finding_id, actor, "note", note)
         return row
 
     return await settlement(work)
 
 
-async def _said(conn: BooksConnection, finding_id: str, actor: str, kind: str, text: str) -> None:
+async def _write_down(
+    conn: BooksConnection, finding_id: str, actor: str, kind: str, text: str
+) -> None:
     now_us = clock.now_us()
     await _note(conn, finding_id, actor, kind, text, now_us)
     await record(conn, f"finding_{kind}", finding_id, {"note": text}, actor=actor, now_us=now_us)
@@ -282,6 +290,12 @@ async def unresolved(
         " ORDER BY id LIMIT 100000",
         values,
     )
+
+
+async def met_in(conn: BooksConnection, ids: Sequence[str], run_id: str) -> set[str]:
+    """Those of these findings that this run met."""
+    query = "SELECT id FROM satoshimachine.findings WHERE id IN ({marks}) AND last_run_id = :run"
+    return {str(row["id"]) for row in await conn.rows_in(query, ids, {"run": run_id})}
 
 
 async def counts(conn: BooksConnection | None = None) -> dict[str, int]:

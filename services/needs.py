@@ -22,6 +22,7 @@ from .summary import failed_shares, held, pending_deposits
 RANK = {"critical": 0, "warning": 1, "info": 2}
 CASH_OUT_HELD, SHARE_FAILED = "cash_out_held", "share_failed"
 POLL_FAILED = "poll_failed"
+AUDIT_CHAIN = "audit_chain"
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,11 @@ async def _counted(conn: BooksConnection, alerts: Sequence[Row]) -> list[Need]:
     deposits = await pending_deposits(conn, clock.now_us())
     if deposits["late"]:
         found.append(Need("deposits_late", "warning", "deposits", n=deposits["late"]))
+    proposed = await conn.row(
+        "SELECT COUNT(*) AS n FROM satoshimachine.corrections WHERE status = 'proposed'"
+    )
+    if proposed and proposed["n"]:
+        found.append(Need("corrections_proposed", "warning", "audit", n=int(proposed["n"])))
     return found
 
 
@@ -122,11 +128,15 @@ def _line(
 
 def _alert(alert: Row) -> Need:
     """An alert as it was raised. About a cash-out, that is opened; anything else is set up."""
-    about_cash_out = alert["kind"] in ("commission_failed", "source_changed")
+    kind = str(alert["kind"])
+    about_cash_out = kind in ("commission_failed", "source_changed") and alert["subject_id"]
+    elsewhere = "books" if kind.startswith("reconciliation_") else "setup"
+    if kind == AUDIT_CHAIN:
+        elsewhere = "audit"
     return Need(
-        str(alert["kind"]),
+        kind,
         str(alert["severity"]),
-        "cash-out" if about_cash_out and alert["subject_id"] else "setup",
+        "cash-out" if about_cash_out else elsewhere,
         str(alert["message"]),
         str(alert["hint"]),
         subject_id=alert["subject_id"],

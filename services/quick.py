@@ -12,7 +12,6 @@ from ..database import Row, db
 from ..errors import BadInput, DatabaseBusy, NotConfigured, SatMachineError, StateConflict
 from . import halts
 from .connection import set_polling
-from .invariants import Broken, broken_promises
 from .needs import Need, read_needs
 from .overview import read_overview
 from .readiness import require_schema
@@ -116,9 +115,13 @@ async def waiting() -> tuple[list[Row], list[Row], list[Row]]:
     return cash_outs, shares, commissions
 
 
-async def broken() -> list[Broken]:
-    """What of the books' promises does not hold."""
-    return await broken_promises()
+async def open_findings() -> list[Row]:
+    """What a reconciliation found and nobody has dealt with, the newest first."""
+    return await crud.fetch_rows(
+        "SELECT code, subject_kind, subject_id, expected, actual FROM satoshimachine.findings"
+        " WHERE status = 'open' ORDER BY last_us DESC, id LIMIT :most",
+        {"most": ROWS_MAX},
+    )
 
 
 def database_name() -> str:

@@ -33,6 +33,7 @@ from .doorbell import doorbell
 from .findings import counts
 from .observe import WINDOW_US
 from .reconcile_cash_outs import tie_out
+from .reconcile_corrections import corrections
 from .reconcile_run import ALERT_KEY, RUN, UNSTORED_KEY, Cancelled, Run
 from .reconcile_scope import changed_since, clauses_of, count_of, narrowed, slice_of
 from .reconcile_source import NEW_ROWS_FROM_US, SourceSide
@@ -217,7 +218,10 @@ async def _marks() -> dict[str, int]:
     return await own(work)
 
 
-PHASES = ("cash_outs", "source", "shares", "movements", "ledger", "deposits", "balances", "wallets")
+PHASES = (
+    *("cash_outs", "source", "shares", "movements", "ledger", "deposits", "balances", "wallets"),
+    "audit",
+)
 
 
 async def _phases(run: Run) -> None:
@@ -260,6 +264,17 @@ async def _whole_books(run: Run, left: set[str], full: bool) -> None:
         await whole.balances(run)
     if "wallets" in left:
         await whole.wallets(run, None if full else marks["last_at_us"])
+        await corrections(run)
+    if full:
+        await _audit(run)
+
+
+async def _audit(run: Run) -> None:
+    try:
+        await whole.audit(run)
+    except StateConflict as exc:  # somebody else verifies it now
+        run.count(Verdict.ERROR)
+        await run.found([], [whole.side_error(Link.AUDIT.value, exc)])
 
 
 @asynccontextmanager

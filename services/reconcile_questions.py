@@ -183,10 +183,14 @@ DEPOSIT_ENTRIES = """
 ORPHAN_COLUMNS = "p.checking_id, p.wallet_id, p.amount, p.status, p.external_id"
 ALONE = """NOT EXISTS (SELECT 1 FROM satoshimachine.settlement_legs l
         WHERE (l.checking_id_in = p.checking_id AND l.to_wallet_id = p.wallet_id)
-        OR (l.checking_id_out = p.checking_id AND l.from_wallet_id = p.wallet_id))"""
+        OR (l.checking_id_out = p.checking_id AND l.from_wallet_id = p.wallet_id))
+    AND NOT EXISTS (SELECT 1 FROM satoshimachine.correction_legs k
+        WHERE (k.checking_id_in = p.checking_id AND k.to_wallet_id = p.wallet_id)
+        OR (k.checking_id_out = p.checking_id AND k.from_wallet_id = p.wallet_id))"""
 WALLET_ROW_IDS = """
-    SELECT DISTINCT p.checking_id FROM apipayments p
-    WHERE p.checking_id > :after AND p.checking_id < :upto ORDER BY p.checking_id LIMIT :most
+    SELECT MAX(checking_id) AS upto, COUNT(*) AS n FROM (SELECT p.checking_id FROM apipayments p
+        WHERE p.checking_id > :after AND p.checking_id < :upto ORDER BY p.checking_id LIMIT :most
+    ) page
 """
 ORPHANS_AMONG = f"""
     SELECT {ORPHAN_COLUMNS} FROM apipayments p
@@ -210,14 +214,18 @@ SHARES_ALONE = """
         AND s.origin = 'observed' AND NOT EXISTS (
             SELECT 1 FROM satoshimachine.lamassu_transactions t WHERE t.id = s.cash_out_id)
 """
-SHARE_IDS = "SELECT id FROM satoshimachine.dca_payments WHERE id > :after ORDER BY id LIMIT :most"
+SHARE_IDS = """
+    SELECT MAX(id) AS upto, COUNT(*) AS n FROM (SELECT id FROM satoshimachine.dca_payments
+        WHERE id > :after ORDER BY id LIMIT :most) page
+"""
 LEGS_NOWHERE = """
     SELECT l.leg_key, l.amount_sats, l.to_wallet_id, l.cash_out_id
     FROM satoshimachine.settlement_legs l WHERE l.leg_key > :after AND l.leg_key <= :upto
         AND NOT EXISTS (
             SELECT 1 FROM satoshimachine.lamassu_transactions t WHERE t.id = l.cash_out_id)
 """
-LEG_KEYS = (
-    "SELECT leg_key FROM satoshimachine.settlement_legs"
-    " WHERE leg_key > :after ORDER BY leg_key LIMIT :most"
-)
+LEG_KEYS = """
+    SELECT MAX(leg_key) AS upto, COUNT(*) AS n FROM (
+        SELECT leg_key FROM satoshimachine.settlement_legs
+        WHERE leg_key > :after ORDER BY leg_key LIMIT :most) page
+"""

@@ -31,7 +31,7 @@ async def read_sides(
     shares = await _grouped(conn, "dca_payments", ids, "AND origin = 'observed' ORDER BY leg_key")
     entries = await _grouped(conn, "ledger_entries", ids, "ORDER BY seq")
     legs = await _grouped(conn, "settlement_legs", ids, "ORDER BY leg_key")
-    rows = await _wallet_rows(conn, [leg for found in legs.values() for leg in found])
+    rows = await wallet_rows_of(conn, [leg for found in legs.values() for leg in found])
     events = await conn.rows_in(
         "SELECT subject, action, COUNT(*) AS n FROM satoshimachine.audit_log WHERE subject IN"
         " ({marks}) AND action IN ('cash_out_settled', 'cash_out_skipped')"
@@ -79,7 +79,7 @@ async def _grouped(
     return found
 
 
-async def _wallet_rows(conn: BooksConnection, legs: Sequence[Row]) -> list[Row]:
+async def wallet_rows_of(conn: BooksConnection, legs: Sequence[Row]) -> list[Row]:
     """Rows with a movement's checking id or payment hash, in whatever wallet."""
     checking = [leg["checking_id_in"] for leg in legs]
     checking += [leg["checking_id_out"] for leg in legs if leg["checking_id_out"]]

@@ -6,7 +6,7 @@ unresolved finding is about.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lnbits.core.db import db as core_db
@@ -20,6 +20,7 @@ from ..domain.earlier import DECIDED_BY
 from ..domain.money import whole_from_minor
 from ..domain.verdicts import Link, Verdict
 from ..errors import SatMachineError
+from . import audit_chain, findings
 from . import reconcile_questions as ask
 from .findings import Found
 from .reconcile_run import Item, Run, unresolved_of
@@ -238,18 +239,25 @@ async def strays(run: Run) -> None:
         ("movements", ask.LEG_KEYS, ask.LEGS_NOWHERE, _stray_leg),
     ):
         await run.begin(phase)
-        key = "id" if phase == "shares" else "leg_key"
         open_ones = await unresolved_of("share" if phase == "shares" else "leg")
         after = str(run.cursor.get("after", ""))
-        while page := await _rows(ids, after=after, most=ROWS_PER_SLICE):
-            upto = str(page[-1][key])
+        while (page := (await _rows(ids, after=after, most=ROWS_PER_SLICE))[0])["n"]:
+            upto = str(page["upto"])
             rows = await _rows(query, after=after, upto=upto)
-            here = [open_ones[str(x[key])] for x in page if str(x[key]) in open_ones]
-            run.done += len(page)
-            run.looked_at[phase] += len(page)
-            await run.found([make(row) for row in rows], look_again=here)
+            run.done += page["n"]
+            run.looked_at[phase] += page["n"]
+            await run.found([make(row) for row in rows])
             after = upto
             await run.step(after=after)
+        await _resolve_seen(run, open_ones)
+
+
+async def _resolve_seen(run: Run, open_ones: Mapping[str, str]) -> None:
+    """Everything of a kind was looked at: what this run did not meet is gone."""
+    if open_ones:
+        ids = list(open_ones.values())
+        there = await glance(lambda conn: findings.met_in(conn, ids, run.id))
+        await run.found([], look_again=ids, still_there=there)
 
 
 def _stray_share(row: Row) -> Found:
@@ -303,13 +311,14 @@ async def _all_orphans(run: Run) -> None:
     """By the index of checking ids, a slice at a time: SQLite's reader stops its writers."""
     after = str(run.cursor.get("after", ID_PREFIX))
     while True:
-        page = await _rows(ask.WALLET_ROW_IDS, after=after, upto=AFTER_ALL, most=ROWS_PER_SLICE)
-        if not page:
+        where = {"after": after, "upto": AFTER_ALL, "most": ROWS_PER_SLICE}
+        page = (await _rows(ask.WALLET_ROW_IDS, **where))[0]
+        if not page["n"]:
             return
-        upto = str(page[-1]["checking_id"])
+        upto = str(page["upto"])
         await _orphans(run, await _rows(ask.ORPHANS_AMONG, after=after, upto=upto), [])
-        run.done += len(page)
-        run.looked_at["wallet_rows"] += len(page)
+        run.done += page["n"]
+        run.looked_at["wallet_rows"] += page["n"]
         after = upto
         await run.step(after=after)
 
@@ -334,6 +343,27 @@ async def _orphans(run: Run, rows: Sequence[Row], open_ids: Sequence[str]) -> No
         if row["checking_id"] not in run.explained
     ]
     await run.found(found, look_again=open_ids)
+
+
+async def audit(run: Run) -> None:
+    """The audit trail, hash by hash from its first entry."""
+    await run.begin("audit")
+    open_ones = await unresolved_of("audit")
+    report = await audit_chain.verify()
+    run.looked_at["audit_entries"] += report.entries
+    found = []
+    if not report.ok:
+        found.append(
+            Found(
+                "audit_chain",
+                Link.AUDIT,
+                "audit",
+                str(report.bad_seq),
+                "every entry as it was written",
+                f"entry {report.bad_seq}: {report.why}",
+            )
+        )
+    await run.found(found, look_again=list(open_ones.values()))
 
 
 async def last_entry(conn: BooksConnection | None = None) -> int:

@@ -8,7 +8,7 @@ from .. import clock
 from ..domain.money import CURRENCY_EXPONENT, MSAT_PER_SAT, decimal_text
 from .periods import Period
 from .reports_clients import ClientLine
-from .reports_commission import CommissionReport, impact_list, sums_facts
+from .reports_commission import CommissionReport, compensation, impact_list, sums_facts
 from .reports_sections import FiveSections, SplitCheck, wrong_lines
 from .reports_wallets import WalletLine, WalletReport
 
@@ -159,7 +159,7 @@ def wallet(line: WalletLine) -> dict[str, Any]:
 
 
 def commission(found: CommissionReport) -> dict[str, Any]:
-    """Commission by rule. A batch correction takes client_id and missing_sats of `impacts`."""
+    """Commission by rule. `compensate` is the batch correction of what is missing, or null."""
     return {
         "period": period(found.period),
         "against": found.against,
@@ -183,10 +183,12 @@ def commission(found: CommissionReport) -> dict[str, Any]:
                 "got_sats": one.got_sats,
                 "expected_sats": one.expected_sats,
                 "sats": one.sats,
-                "missing_sats": max(0, -one.sats),
+                "compensated_sats": one.compensated_sats,
+                "missing_sats": one.missing_sats,
             }
             for one in impact_list(found)
         ],
+        "compensate": compensation(found),
     }
 
 

@@ -18,7 +18,7 @@ from ..database import BooksConnection, Row, own
 from ..domain import earlier
 from .periods import Period
 
-CLIENTS_PER_SLICE = 50
+CLIENTS_PER_SLICE = 25
 CLIENTS_MAX = 20_000  # what one answer may carry
 
 # Postings of the ledger by what they mean for a client's fiat. One that is not named here is a
@@ -119,7 +119,8 @@ async def _lines_of(ids: list[str], period: Period) -> list[ClientLine]:
         entries = await conn.rows_in(ENTRIES, accounts, _bounds(period))
         stored = await conn.rows_in(STORED, accounts)
         deposits = await conn.rows_in(DEPOSIT_ROWS, ids, {"earlier": earlier.DECIDED_BY})
-        shares = await conn.rows_in(SHARE_ROWS, ids)
+        origin = "origin" if await conn.row(TOOK_OVER) else "'observed'"
+        shares = await conn.rows_in(SHARE_ROWS.replace("{origin}", origin), ids)
         clients = await conn.rows_in(CLIENTS, ids)
         return _assemble(entries, stored, deposits, shares, clients)
 
@@ -150,10 +151,15 @@ DEPOSIT_ROWS = """
         AND COALESCE(decided_by, '') <> :earlier
     GROUP BY client_id, currency
 """
+# Where nothing was taken over all shares are our own, and an index alone holds these columns.
+TOOK_OVER = (
+    "SELECT row_id FROM satoshimachine.earlier_rows WHERE table_name = 'dca_payments' LIMIT 1"
+)
 SHARE_ROWS = """
     SELECT client_id, currency, status, origin, COUNT(*) AS n, SUM(amount_sats) AS sats,
         SUM(fiat_minor) AS minor
-    FROM satoshimachine.dca_payments WHERE client_id IN ({marks})
+    FROM (SELECT client_id, currency, status, {origin} AS origin, amount_sats, fiat_minor
+        FROM satoshimachine.dca_payments WHERE client_id IN ({marks})) of_them
     GROUP BY client_id, currency, status, origin
 """
 

@@ -83,11 +83,17 @@ class Impact:
     cash_outs: int = 0
     got_sats: int = 0
     expected_sats: int = 0
+    compensated_sats: int = 0  # given to them by corrections since the period began
 
     @property
     def sats(self) -> int:
-        """Got less expected."""
+        """Got less expected, by the shares alone."""
         return self.got_sats - self.expected_sats
+
+    @property
+    def missing_sats(self) -> int:
+        """What is still to be paid back: nobody is compensated twice for the same."""
+        return max(0, -self.sats - self.compensated_sats)
 
 
 @dataclass
@@ -186,13 +192,14 @@ def _add(report: CommissionReport, row: Row) -> Off | None:
 
 async def _add_impacts(report: CommissionReport, off: Sequence[Off]) -> None:
     """What each client of these cash-outs should have got. Shares that were given up are part of
-    the division, and nobody's gain or loss.
+    the division, and nobody's gain or loss; what was withheld for an over-payment was got.
     """
     ids = [one[0] for one in off]
 
     async def work(conn: BooksConnection) -> list[Row]:
         return await conn.rows_in(
-            "SELECT cash_out_id, client_id, amount_sats, fiat_minor, status"
+            "SELECT cash_out_id, client_id, fiat_minor, status,"
+            " amount_sats + COALESCE(withheld_sats, 0) AS worth_sats"
             " FROM satoshimachine.dca_payments WHERE cash_out_id IN ({marks})",
             ids,
         )
@@ -210,19 +217,42 @@ async def _add_impacts(report: CommissionReport, off: Sequence[Off]) -> None:
                 continue
             one = report.impacts.setdefault(client_id, Impact(client_id))
             one.cash_outs += 1
-            one.got_sats += int(share["amount_sats"])
+            one.got_sats += int(share["worth_sats"])
             one.expected_sats += expected[client_id]
 
 
 async def _name(report: CommissionReport) -> None:
-    async def work(conn: BooksConnection) -> list[Row]:
-        return await conn.rows_in(
-            "SELECT id, username FROM satoshimachine.dca_clients WHERE id IN ({marks})",
-            sorted(report.impacts),
-        )
+    """Names, and what was compensated already."""
+    ids = sorted(report.impacts)
 
-    for row in await own(work):
+    async def work(conn: BooksConnection) -> tuple[list[Row], list[Row]]:
+        named = "SELECT id, username FROM satoshimachine.dca_clients WHERE id IN ({marks})"
+        given = await conn.rows_in(COMPENSATED, ids, {"start": report.period.start_us})
+        return await conn.rows_in(named, ids), given
+
+    names, given = await own(work)
+    for row in names:
         report.impacts[str(row["id"])].username = row["username"]
+    for row in given:
+        report.impacts[str(row["client_id"])].compensated_sats = int(row["sats"])
+
+
+COMPENSATED = """
+    SELECT client_id, SUM(sats) AS sats FROM satoshimachine.corrections
+    WHERE client_id IN ({marks}) AND kind = 'compensate' AND status = 'executed'
+        AND decided_us >= :start
+    GROUP BY client_id
+"""
+BATCH_MAX = 200  # clients of one correction
+
+
+def compensation(report: CommissionReport) -> dict[str, Any] | None:
+    """The batch correction that pays back what is missing, as its preview asks for it."""
+    missing = [one for one in impact_list(report) if one.missing_sats][:BATCH_MAX]
+    if not missing:
+        return None
+    clients = [{"client_id": one.client_id, "sats": one.missing_sats} for one in missing]
+    return {"action": "compensate", "account": "commission", "clients": clients}
 
 
 def impact_list(report: CommissionReport) -> list[Impact]:

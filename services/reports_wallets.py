@@ -158,7 +158,7 @@ def _add_leg(lines: dict[str, WalletLine], row: Row) -> None:
     kind, sats = str(row["kind"]), int(row["sats"])
     own_kinds = ("funding", "commission")
     source, target = row["from_wallet_id"], row["target"]
-    if source and (source in lines or kind in ("share", "commission")):
+    if source:  # only the operator's own wallets ever pay
         line = lines.setdefault(source, WalletLine(source, "earlier"))
         line.legs[kind] -= sats
     if target and (target in lines or kind in own_kinds):

@@ -60,6 +60,24 @@ const satmWords = {
     warning: {icon: 'warning', color: 'warning'},
     info: {icon: 'info', color: 'info'}
   },
+  verdict: {
+    match: {icon: 'check_circle', color: 'positive'},
+    mismatch: {icon: 'error', color: 'negative'},
+    error: {icon: 'remove_circle_outline', color: 'warning'},
+    in_flight: {icon: 'hourglass_empty', color: 'info'}
+  },
+  finding: {
+    open: {icon: 'error', color: 'negative'},
+    acknowledged: {icon: 'visibility', color: 'warning'},
+    resolved: {icon: 'check_circle', color: 'positive'}
+  },
+  run: {
+    queued: {icon: 'hourglass_empty', color: 'info'},
+    running: {icon: 'sync', color: 'info'},
+    done: {icon: 'check_circle', color: 'positive'},
+    cancelled: {icon: 'block'},
+    failed: {icon: 'error', color: 'negative'}
+  },
   setupState: {
     done: {icon: 'check_circle', color: 'positive'},
     todo: {icon: 'radio_button_unchecked', color: 'info'},

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from satmachineadmin import crud
 from satmachineadmin.dev import sample_rows
 from support.lnbits_app import PASSWORD, browser, enabled_client, make_account
 from support.machine import PAGE, PUBLIC, our_routes, picture
@@ -42,6 +43,7 @@ ROUTES = """
     GET exports/cash-outs.csv
     GET exports/clients.csv
     GET exports/deposits.csv
+    GET exports/findings.csv
     GET exports/report.csv
     GET exports/shares.csv
     GET facets
@@ -361,6 +363,19 @@ async def test_the_api_token_of_somebody_else_is_refused(
 # -- reading changes nothing ----------------------------------------
 
 
+async def a_finding() -> dict[str, str]:
+    """A run that found something (a balance that was edited and put back again)."""
+    from satmachineadmin.models_reconciliation import Scope
+    from satmachineadmin.services import reconcile
+
+    balance = "UPDATE satoshimachine.ledger_balances SET balance = balance"
+    await crud.db.execute(f"{balance} + 1 WHERE account = 'commission'")
+    run_id = await reconcile.run_now(Scope())
+    await crud.db.execute(f"{balance} - 1 WHERE account = 'commission'")
+    found = await crud.fetch_rows("SELECT id FROM satoshimachine.findings LIMIT 2")
+    return {"run_id": run_id, "finding_id": str(found[0]["id"])}
+
+
 async def test_no_get_changes_anything(lnbits_app: FastAPI, operator: Operator) -> None:
     """LNbits' only defence against foreign pages is the Lax cookie: GET must be harmless."""
     client = await operator.add_client()
@@ -368,18 +383,14 @@ async def test_no_get_changes_anything(lnbits_app: FastAPI, operator: Operator) 
     await operator.lamassu.insert(rows)
     await operator.poll()
     deposit = (await operator.api("GET", "deposits"))["data"][0]["id"]
+    ids = {"client_id": client, "deposit_id": deposit, "section": "clients"}
+    ids |= await a_finding()
     before = await picture()
     for method, path in our_routes(lnbits_app):
         if method != "GET":
             continue
         for cash_out in rows:
-            url = fill(
-                path,
-                client_id=client,
-                deposit_id=deposit,
-                any_id=cash_out["id"],
-                section="clients",
-            )
+            url = fill(path, **ids, any_id=cash_out["id"])
             answer = await operator.http.get(url, params=needed(path))
             assert answer.status_code == 200, f"{url}: {answer.text}"
             if "any_id" not in path:

@@ -17,8 +17,8 @@ from satmachineadmin.dev import sample_rows
 from satmachineadmin.services import audit_chain
 from support.books import SCHEMA, without_triggers
 from support.lnbits_app import make_account, make_wallet
-from support.machine import fetch, our_routes
-from support.operator import BASE, Operator
+from support.machine import change, fetch, our_routes
+from support.operator import BASE, LONG_AGO, Operator
 
 LOG = f"{SCHEMA}.audit_log"
 # They store nothing: a simulation.
@@ -127,6 +127,10 @@ class Everything:
                 "POST", "previews", json={"action": "retry_share", "share_id": other}
             ),
             ("POST", "previews/{preview_id}/execute"): lambda: self._execute(other),
+            ("POST", "reconciliations"): lambda: api("POST", "reconciliations", expect=202),
+            ("POST", "reconciliations/{run_id}/cancel"): self._cancel_run,
+            ("POST", "findings/{finding_id}/acknowledge"): lambda: self._finding("acknowledge"),
+            ("POST", "findings/{finding_id}/notes"): lambda: self._finding("notes"),
             ("PUT", "approval"): lambda: api("PUT", "approval", json={"above_sats": None}),
             ("POST", "corrections/{correction_id}/reject"): self._reject,
             ("DELETE", "config/{config_id}"): lambda: api("DELETE", f"config/{config}"),
@@ -148,6 +152,24 @@ class Everything:
         path = f"corrections/{looked['correction_id']}/reject"
         await self.api("POST", path, json={"reason": "not agreed"})
 
+    async def _cancel_run(self) -> None:
+        from satmachineadmin.models_reconciliation import Scope
+        from satmachineadmin.services import reconcile
+
+        await reconcile.stop_working()
+        await change(f"UPDATE {SCHEMA}.reconciliation_runs SET status = 'done'")
+        run_id = await reconcile.queue(Scope(), actor="nobody")
+        await self.api("POST", f"reconciliations/{run_id}/cancel")
+
+    async def _finding(self, route: str) -> None:
+        from support.constraints_reconciliation import ROWS
+
+        row = {**ROWS["findings"], "id": route, "fingerprint": route}
+        names = ", ".join(row)
+        marks = ", ".join(f":{name}" for name in row)
+        await change(f"INSERT INTO {SCHEMA}.findings ({names}) VALUES ({marks})", row)
+        await self.api("POST", f"findings/{route}/{route}", json={"note": "looked at it"})
+
     async def _resume(self) -> None:
         from satmachineadmin.services.gates import HALT, close_gate
 
@@ -155,12 +177,20 @@ class Everything:
         await self.api("POST", "resume/halt", json={"reason": "looked"})
 
     async def _arm(self) -> None:
-        """As at the first run: saved switched off, looked at, armed."""
-        await self.api("PATCH", "config", json=self.operator.connection())
-        await fetch(f"SELECT 1 FROM {LOG} LIMIT 1")
+        """As at the first run: saved, tested, chosen, and never polled before."""
         from satmachineadmin import crud
 
+        given = self.operator.connection()
+        await self.api("PATCH", "config", json=given)
+        key = await self.api("GET", "host-key")
+        await self.api("PUT", "host-key", json={"ssh_host_key": key["ssh_host_key"]})
+        await self.api("POST", "test-connection")
+        chosen = {"funding_ln": "credit", "funding_btc": "credit", "split_rule": "markup"}
+        terms = {"currency": "GTQ", "time_zone": "America/Guatemala", "max_daily_limit": 2000}
+        await self.api("PUT", "settings", json={**chosen, **terms})
+        await self.api("PUT", "setup/start", json={"start_at": LONG_AGO})
         await crud.delete_meta("setup_armed")
+        await change(f"DELETE FROM {SCHEMA}.polls")
         start = (await self.api("GET", "setup"))["start_at"]
         await self.api("POST", "setup/arm", json={"start_at": start})
 
@@ -222,6 +252,8 @@ async def test_an_edited_entry_is_found(
     report = await verify(operator)
     assert (report["ok"], report["code"], report["bad_seq"]) == (False, code, bad)
     assert report["why"]
+    [alert] = [a for a in (await operator.api("GET", "status"))["alerts"] if "audit" in a["kind"]]
+    assert alert["severity"] == "critical"
 
 
 async def test_a_shortened_trail_is_found_by_a_head_that_was_kept(operator: Operator) -> None:

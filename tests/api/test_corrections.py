@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import Any
 
@@ -268,6 +269,31 @@ async def test_a_wallet_row_is_put_back_as_it_was(operator: Operator, damage: st
     assert await wallet_balance_sats(operator.wallets[client]) == leg["amount_sats"]
 
 
+async def test_while_money_work_is_stopped_only_rows_are_put_back(operator: Operator) -> None:
+    from lnbits.core.db import db as core_db
+    from satmachineadmin.services.gates import HALT, close_gate
+
+    client = await operator.add_client("1000")
+    await sell(operator, 100)
+    [leg] = await fetch("SELECT * FROM satoshimachine.settlement_legs WHERE kind = 'share'")
+    gone = {"id": leg["checking_id_in"]}
+    await core_db.execute("DELETE FROM apipayments WHERE checking_id = :id", gone)
+    await close_gate(HALT, "stopped for a test", "", {})
+    refused = await look(operator, "adjust_balance", 503, client_id=client, amount="1")
+    assert refused["code"] == "NOT_READY"
+    await correct(operator, "restore_wallet_row", leg_key=leg["leg_key"])
+
+
+async def test_many_guesses_at_once_are_no_more_than_a_few(operator: Operator) -> None:
+    set_up = {"above_sats": 10, "new_passphrase": "seven grey horses"}
+    await operator.api("PUT", "approval", json=set_up)
+    path = "/satmachineadmin/api/v1/dca/approval"
+    guesses = [{"above_sats": None, "passphrase": f"guess {number}"} for number in range(9)]
+    answers = await asyncio.gather(*(operator.http.put(path, json=one) for one in guesses))
+    assert sorted(answer.status_code for answer in answers) == [409] * 4 + [422] * 5
+    assert (await operator.api("GET", "approval"))["locked_until"]
+
+
 async def test_each_needs_a_reason_and_is_done_once(operator: Operator) -> None:
     client = await operator.add_client("100")
     body = {"action": "adjust_balance", "client_id": client, "amount": "1"}
@@ -324,6 +350,8 @@ async def test_a_second_person_agrees_above_the_limit(operator: Operator) -> Non
     assert (answer["done"], answer["proposed"]) == (False, shown["correction_id"])
     assert await operator.balances() == before
     [waiting] = await corrections(operator, status="proposed")
+    needs = (await operator.api("GET", "needs"))["data"]
+    assert [one["act"] for one in needs if one["kind"] == "corrections_proposed"] == ["audit"]
     again = await look(operator, "approve_correction", correction_id=waiting["id"])
     assert again["legs"] == shown["legs"]
     for _ in range(4):

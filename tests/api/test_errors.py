@@ -172,6 +172,7 @@ async def test_what_is_not_there_is_404_in_our_words(
     bodies: dict[str, Any] = {
         "skip": {"reason": "because"},
         "cancel": {"reason": "because"},
+        "reject": {"reason": "because"},
         "status": {"status": "confirmed"},
         "{config_id}": operator.connection(),
     }

@@ -57,6 +57,16 @@ PATHS: list[tuple[str, dict[str, Any]]] = [
     ("deposits", {"status": "pending"}),
     (f"transactions/{CASH_OUT}", {}),
     (f"transactions/{CASH_OUT}/distributions", {}),
+    ("audit", {}),
+    ("audit", {"search": "settled"}),
+    ("audit", {"action": "cash_out_settled", "offset": 10}),
+    ("audit", {"actor": "system", "sortby": "at_us"}),
+    ("audit", {"subject": CASH_OUT}),
+    ("audit", {"from": "2026-01-01", "to": "2026-12-31"}),
+    ("audit/actions", {}),
+    ("audit/head", {}),
+    ("corrections", {}),
+    ("corrections", {"client_id": CLIENT}),
 ]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 from datetime import datetime, timezone
 from typing import Any
 
@@ -11,7 +13,7 @@ from satmachineadmin import crud, tasks
 from satmachineadmin.dev import sample_rows
 from satmachineadmin.services import gates, reconcile_schedule
 from support.damage import damaged
-from support.operator import Operator, ago
+from support.operator import BASE, Operator, ago
 from support.trouble import open_alerts, pass_time
 
 S = "satoshimachine"
@@ -55,6 +57,10 @@ async def test_from_a_finding_to_its_sides_and_a_note(operator: Operator) -> Non
         "IncomingPayment",
         "OutgoingPayment",
     }
+    file = await operator.http.get(f"{BASE}/exports/findings.csv?status=open")
+    lines = list(csv.DictReader(io.StringIO(file.content.decode("utf-8-sig"))))
+    assert [line["finding_id"] for line in lines][:1] == [finding["id"]]
+    assert lines[0]["difference_sats"] == "1"
     health = await operator.api("GET", "health")
     assert (health["status"], health["findings"]["open"]) == ("attention", 1)
     assert health["reconciliation"]["mismatches"] == 1

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from satmachineadmin.dev import sample_rows
 from support.lnbits_app import fund_wallet, make_wallet
 from support.machine import change, fetch, picture
 from support.operator import BASE, Operator
@@ -380,8 +381,21 @@ async def test_a_short_payment_is_what_the_client_misses(
     await change(KEPT.format(40), who)
     await change(SHORT.format(40), client)
     found = await commission(operator)
+    from satmachineadmin.services import slow
+
+    asked = found["compensate"]
     await change(KEPT.format(-40), who)
     await change(SHORT.format(-40), client)
+    await correct(operator, **asked)
+    await change(KEPT.format(40), who)
+    await change(SHORT.format(40), client)
+    slow.forget()
+    again = await commission(operator)
+    await change(KEPT.format(-40), who)
+    await change(SHORT.format(-40), client)
+    assert again["impacts"][0]["compensated_sats"] == 40
+    assert again["impacts"][0]["missing_sats"] == 0
+    assert again["compensate"] is None, "nobody is paid back twice"
     [impact] = found["impacts"]
     assert (impact["client_id"], impact["missing_sats"]) == (days.clients[2], 40)
     assert impact["sats"] == -40
@@ -439,3 +453,51 @@ async def test_a_wallet_used_before_still_has_its_line(operator: Operator, days:
     assert lines[new]["expected_sats"] == lines[new]["balance_sats"] == 0
     assert lines[operator.source_wallet]["role"] == "earlier"
     assert lines[operator.source_wallet]["ok"]
+
+
+async def test_the_reports_stay_right_after_corrections(operator: Operator) -> None:
+    """Adjusted, paid missing, compensated, withheld and cancelled: every witness still agrees."""
+    ana = await operator.add_client("300", username="Ana")
+    await operator.api("PUT", f"clients/{ana}", json={"status": "inactive"})
+    ben = await operator.add_client("3000", username="Ben")
+    sold = [sample_rows.sale(fiat=1000), sample_rows.sale(fiat=1000)]
+    await operator.lamassu.insert([sold[0]])
+    await operator.poll()
+    await correct(operator, "adjust_balance", client_id=ben, currency="GTQ", amount="-12.50")
+    await correct(operator, "adjust_balance", client_id=ana, currency="GTQ", amount="40")
+    await correct(
+        operator,
+        "pay_missing",
+        client_id=ana,
+        cash_out_id=sold[0]["id"],
+        sats=50,
+        amount="10",
+        account="commission",
+    )
+    await correct(operator, "recover_overpayment", client_id=ben, sats=700, pace_percent=50)
+    await operator.lamassu.insert([sold[1]])
+    await operator.poll()
+    batch = [{"client_id": ana, "sats": 7}, {"client_id": ben, "sats": 8}]
+    await correct(operator, "compensate", clients=batch, account="commission")
+    lines = by_client(await books(operator))
+    assert all(line["ok"] for line in lines.values())
+    assert lines[ana, "GTQ"]["corrections_minor"] == 4_000 - 1_000
+    assert lines[ben, "GTQ"]["corrections_minor"] == -1_250
+    assert lines[ben, "GTQ"]["shares_minor"] == 200_000
+    await _second_ends()
+    found = await operator.api("GET", "reports/wallets")
+    assert all(line["ok"] for line in found["wallets"])
+    roles = {line["role"]: line for line in found["wallets"]}
+    assert roles["commission"]["legs"]["pay_missing"] == -50
+    assert roles["commission"]["legs"]["compensate"] == -15
+    rules = await commission(operator)
+    assert rules["whole"]["wrong"] == 0
+    assert rules["impacts"] == [], "what was withheld was got"
+
+
+async def correct(operator: Operator, action: str, **given: Any) -> None:
+    body = {"action": action, "reason_code": "other", "note": "as counted", **given}
+    shown = await operator.api("POST", "previews", json=body)
+    assert shown["can_execute"], shown
+    sums = {name: shown.get(name) for name in ("typed_amount_sats", "typed_amount")}
+    await operator.api("POST", f"previews/{shown['preview_id']}/execute", json=sums)

@@ -113,6 +113,9 @@ async def test_the_quick_lists(
     assert "not settled: 2" in text
     code, text = await said(capsys, "reconcile")
     assert code == 0, text
+    assert "say the same, to the sat" in text
+    [run] = await fetch("SELECT * FROM satoshimachine.reconciliation_runs")
+    assert (run["cause"], run["status"], run["mismatches"]) == ("tool", "done", 0)
     code, text = await said(capsys, "verify", hash="")
     assert code == 0, text
     assert "as it was written" in text
@@ -131,7 +134,9 @@ async def test_a_balance_that_was_edited_is_named(
     assert code == 1
     assert "1 of 3 balances do not add up" in text
     assert " 0.01" in text
-    assert (await said(capsys, "reconcile"))[0] == 1
+    code, text = await said(capsys, "reconcile")
+    assert code == 1
+    assert f"client:{days.clients[0]}" in text
     await change(edit.format("- 1"), who)
 
 

@@ -46,6 +46,7 @@ class Stage:
     sale_ids: dict[str, str]  # kind -> Lamassu id
     now: datetime
     minute: int = 0
+    folder: Path = field(default_factory=Path)  # LNbits' databases lie in it
 
     async def sell(self, kind: str, build: Sale, **columns: Any) -> str:
         """A sale at the ATM, a minute after the one before."""
@@ -84,7 +85,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
             operation = await set_up(api, lamassu, deposits_count_from=now - timedelta(days=2))
             # From here on only a test polls.
             await api.dca("PUT", "settings", json={"poll_interval_s": 86_400})
-            stage = Stage(host.url, api, lamassu, operation.user_ids, {}, now)
+            stage = Stage(host.url, api, lamassu, operation.user_ids, {}, now, folder=folder)
             await _take_wallet_away(stage, "francisco")
             await _sell_some(stage)
             await api.poll()

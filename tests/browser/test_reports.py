@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,45 @@ async def test_files_and_paper(visit: Visit, screenshots: Path) -> None:
         pdf = await page.pdf(path=screenshots / "report.pdf", format="A4", print_background=True)
         await page.screenshot(path=screenshots / "report-paper.png", full_page=True)
         assert 1 <= pdf.count(b"/Type /Page\n") <= 4
+
+
+async def test_what_is_missing_is_paid_back_from_a_preview(
+    visit: Visit, stage: Stage, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A rule that kept 40 sats too much: found, and offered as one batch (SAT-18, SAT-19)."""
+    found = tmp_path_factory.getbasetemp().glob("browser*/lnbits/data/ext_satoshimachine.sqlite3")
+    file = max(found, key=lambda one: one.stat().st_mtime)
+    sold = await stage.cash_out("lightning")
+    [client] = [one for one in await stage.api.every("clients") if one["username"] == "carmen"]
+
+    def keep(sats: int) -> None:
+        with sqlite3.connect(file, timeout=10) as raw:
+            raw.execute(
+                "UPDATE lamassu_transactions SET base_sats = base_sats - ?, commission_sats ="
+                " commission_sats + ?, confirmed_sats = confirmed_sats - ? WHERE id = ?",
+                (sats, sats, sats, sold["id"]),
+            )
+            raw.execute(
+                "UPDATE dca_payments SET amount_sats = amount_sats - ?"
+                " WHERE cash_out_id = ? AND client_id = ?",
+                (sats, sold["id"], client["id"]),
+            )
+
+    keep(40)
+    try:
+        async with visit(OPERATOR) as visitor:
+            page = visitor.page
+            await page.goto(f"{PAGE}?view=reports&from=2026-10-02#books")
+            missing = page.get_by_test_id("report-impacts").locator("tbody tr")
+            await expect(missing).to_have_count(1)
+            await expect(missing).to_contain_text("carmen")
+            await expect(missing).to_contain_text("-40")
+            await expect(page.get_by_test_id("report-wrong")).to_be_visible()
+            await page.get_by_test_id("compensate").click()
+            await page.get_by_test_id("correction-reason").click()
+            await page.get_by_role("option", name="Commission", exact=False).first.click()
+            await page.get_by_test_id("field-note").fill("The rule was set wrong")
+            await page.get_by_test_id("preview-look").click()
+            await expect(page.get_by_test_id("preview-act")).to_contain_text("40 sats")
+    finally:
+        keep(-40)

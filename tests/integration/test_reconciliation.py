@@ -326,6 +326,8 @@ def _literal(value: Any) -> str:
 def _other(column: str, value: Any) -> str:
     if isinstance(value, (int, float)):
         return str(value + 1)
+    if column.endswith(("_sats", "_minor", "_atoms", "_us")):
+        return "1"
     return "'another'" if value is None else f""""{column}" || 'x'"""
 
 
@@ -352,7 +354,7 @@ async def test_findings_end_by_themselves_and_come_back(operator: Operator) -> N
     await run()
     (finding,) = await open_findings()
     assert (finding["cash_out_id"], finding["difference_sats"]) == (one["id"], 1)
-    assert finding["expected"].startswith(str(one["lamassu_transaction_id"]))
+    assert finding["expected"].startswith("amount_sats ")
     await run(SINCE)  # the same is not raised twice
     (again,) = await open_findings()
     assert (again["id"], again["times"]) == (finding["id"], 2)

@@ -89,6 +89,22 @@ async def test_balances_are_what_was_deposited_less_what_was_charged(found: obje
     await prove()
 
 
+async def test_the_report_agrees_with_what_was_taken_over(found: object) -> None:
+    """Opening entries stand as deposits and shares, and every witness agrees (docs/reports.md)."""
+    from satmachineadmin.services.periods import read_period
+    from satmachineadmin.services.reports_clients import read_clients
+
+    lines = await read_clients(read_period(None, None, "America/Guatemala"))
+    assert all(line.ok for line in lines), [line for line in lines if not line.ok]
+    of_client = {
+        key: minor for key, minor in BALANCES.items() if key[0].startswith("client:") and minor
+    }
+    stored = {(f"client:{line.client_id}", line.currency): line.stored for line in lines}
+    assert {key: minor for key, minor in stored.items() if minor} == of_client
+    alice = next(line for line in lines if (line.client_id, line.currency) == ("alice", "GTQ"))
+    assert (alice.deposits, alice.shares) == (100 * (5000 - 1000), 100 * 2010)
+
+
 async def test_the_second_time_changes_nothing(found: dict[str, Any]) -> None:
     from satmachineadmin import crud
     from satmachineadmin.services.takeover import take_over

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from . import constraints_corrections as more
 from . import constraints_health as health
+from . import constraints_reconciliation as runs
 
 SCHEMA = "satoshimachine"
 Values = dict[str, Any]
@@ -132,6 +133,7 @@ ROWS: dict[str, Values] = {
     },
     **more.ROWS,
     **health.ROWS,
+    **runs.ROWS,
 }
 
 # Columns with a default that must not be NULL all the same; those of ROWS come on top.
@@ -144,6 +146,7 @@ DEFAULTED = {
     "polls": "full_comparison rows_read new_rows settled left_pending",
     "alerts": "times",
     **health.DEFAULTED,
+    **runs.DEFAULTED,
 }
 # Columns of ROWS that may be NULL: they are there for the sake of a CHECK.
 NULLABLE = {
@@ -176,9 +179,11 @@ PRIMARY_KEYS = {
     "previews": "id",
     **more.PRIMARY_KEYS,
     **health.PRIMARY_KEYS,
+    **runs.PRIMARY_KEYS,
 }
 UNIQUES = (
     *more.UNIQUES,
+    *runs.UNIQUES,
     ("lamassu_transactions", "lamassu_transaction_id"),
     ("dca_payments", "leg_key"),
     ("settlement_legs", "payment_hash"),
@@ -187,9 +192,13 @@ UNIQUES = (
     ("alerts", "dedupe_key"),
 )
 APPEND_ONLY = (
-    *("ledger_entries", "audit_log", "settlement_legs", "balance_snapshots"),
+    "ledger_entries",
+    "audit_log",
+    "settlement_legs",
+    "balance_snapshots",
     *more.APPEND_ONLY,
     *health.APPEND_ONLY,
+    *runs.APPEND_ONLY,
 )
 
 _UNPAID = {"status": "failed", "payment_hash": None}
@@ -324,6 +333,7 @@ CHECKS: tuple[tuple[str, str, str, tuple[Values, ...]], ...] = (
     ("alerts", "alerts_severity_check", "severity IN (", ({"severity": "loud"},)),
     *more.CHECKS,
     *health.CHECKS,
+    *runs.CHECKS,
 )
 
 

@@ -46,7 +46,7 @@ satmComponent('satm-corrections', {
         },
         {
           name: 'note',
-          label: t('correction.note'),
+          label: t('correction.noteShort'),
           field: 'note',
           classes: 'satm-wrap',
           style: 'white-space: normal',

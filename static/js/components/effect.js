@@ -40,7 +40,9 @@ satmComponent('satm-effect', {
     },
     source() {
       const change = this.shown.totals.source_wallet_change_sats
-      const key = change < 0 ? 'effect.sourceLess' : 'effect.sourceMore'
+      const corrects = 'correction_id' in this.shown
+      const less = corrects ? 'effect.walletLess' : 'effect.sourceLess'
+      const key = change < 0 ? less : 'effect.sourceMore'
       return satmText.t(key, {sats: satmFormat.sats(Math.abs(change))})
     },
     remarks() {

@@ -61,6 +61,10 @@ satmComponent('satm-how', {
         const limit = this.money(part.limit)
         said.push(t('how.limit', {limit, used: this.money(part.used)}))
       }
+      if (part.withheld_sats) {
+        const kept = satmFormat.sats(part.withheld_sats)
+        said.push(t('how.withheld', {sats: kept}))
+      }
       return said.join(' · ')
     },
     open(id) {

@@ -49,6 +49,8 @@ satmComponent('satm-needs', {
         'cash-outs': ['cash-outs', {status: 'held'}],
         'failed-shares': ['cash-outs', {shares: 'failed'}],
         deposits: ['deposits', {status: 'pending'}],
+        audit: ['books', {view: 'audit'}],
+        books: ['books', {view: 'reconciliation'}],
         setup: ['setup', {}]
       }
       const place = places[need.act]

@@ -7,11 +7,12 @@ satmComponent('satm-report-commission', {
     range: {type: Object, required: true},
     version: {type: Number, required: true}
   },
-  emits: ['open'],
+  emits: ['open', 'changed'],
   data() {
     return {
       rule: 'own',
       by: 'months',
+      correcting: false,
       /** @type {any} */
       found: null,
       running: null,
@@ -174,6 +175,12 @@ satmComponent('satm-report-commission', {
           name: 'sats',
           label: t('report.discrepancy'),
           value: row => number(row.sats),
+          ...right
+        },
+        {
+          name: 'compensated',
+          label: t('report.compensated'),
+          value: row => number(row.compensated_sats),
           ...right
         }
       ]

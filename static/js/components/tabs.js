@@ -10,7 +10,7 @@ satmComponent('satm-tabs', {
         'cash-outs': 'receipt',
         clients: 'group',
         deposits: 'savings',
-        books: 'balance',
+        books: 'account_balance',
         setup: 'settings'
       }
       return satmAddress.TABS.map(name => ({

@@ -63,7 +63,7 @@ Object.assign(satmTextsEn, {
   'event.audit_head': 'Head of the day noted',
   'event.audit_verified': 'Audit trail verified',
   'event.approval_changed': 'Second person changed',
-  'event.approval_refused': 'Wrong passphrase',
+  'event.approval_tried': 'Passphrase tried',
   'event.correction_proposed': 'Correction proposed',
   'event.correction_rejected': 'Correction rejected',
   'event.finding_resolved': 'Finding resolved',

@@ -60,9 +60,11 @@ Object.assign(satmTextsEn, {
   'correction.approve': 'Look and approve',
   'correction.reject': 'Reject',
   'correction.reject.text': 'The proposed correction is not done. It stays in the list, with your reason in the audit trail.',
-  'correction.proposed': 'proposed',
-  'correction.executed': 'done',
-  'correction.rejected': 'rejected',
+  'correction.proposed': 'Proposed',
+  'correction.executed': 'Done',
+  'correction.rejected': 'Rejected',
+  'correction.noteShort': 'Note',
+  'effect.walletLess': 'The wallet they come from holds {sats} less afterwards.',
   'change.balance': 'Fiat balance of {name}',
   'change.owed': '{name} owes',
   'change.paid': 'Paid to {name} in all',
@@ -87,5 +89,10 @@ Object.assign(satmTextsEn, {
   'sheet.corrections': 'Corrections',
   'client.corrected': 'Given by corrections',
   'client.claimed': 'Owes for over-payments',
-  'client.claimed.value': '{sats}, {pace} % of each share'
+  'client.claimed.value': '{sats}, {pace} % of each share',
+  'how.withheld': '{sats} kept for what they were paid too much',
+  'share.withheld': '{sats} kept for an over-payment',
+  'need.corrections_proposed': '{n} correction waits for the second person | {n} corrections wait for the second person',
+  'need.audit_chain': 'The audit trail is not as it was written',
+  'need.act.audit': 'Look'
 })

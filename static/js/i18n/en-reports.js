@@ -84,6 +84,8 @@ Object.assign(satmTextsEn, {
   'report.by.machines': 'Machine',
   'report.impact': 'What each client got more or less',
   'report.against': 'Compared with',
+  'report.compensated': 'Paid back since',
+  'report.compensate': 'Pay {n} client back what is missing | Pay {n} clients back what is missing',
   'report.got': 'Received',
   'report.noImpact': 'Every client got what this rule asks.',
   'report.days': 'Balance at the end of the day',

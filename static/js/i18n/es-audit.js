@@ -63,7 +63,7 @@ Object.assign(satmTextsEs, {
   'event.audit_head': 'Cabeza del día anotada',
   'event.audit_verified': 'Registro verificado',
   'event.approval_changed': 'Segunda persona cambiada',
-  'event.approval_refused': 'Frase incorrecta',
+  'event.approval_tried': 'Frase probada',
   'event.correction_proposed': 'Corrección propuesta',
   'event.correction_rejected': 'Corrección rechazada',
   'event.finding_resolved': 'Hallazgo resuelto',

@@ -60,9 +60,11 @@ Object.assign(satmTextsEs, {
   'correction.approve': 'Revisar y aprobar',
   'correction.reject': 'Rechazar',
   'correction.reject.text': 'La corrección propuesta no se hace. Queda en la lista, con tu razón en el registro de auditoría.',
-  'correction.proposed': 'propuesta',
-  'correction.executed': 'hecha',
-  'correction.rejected': 'rechazada',
+  'correction.proposed': 'Propuesta',
+  'correction.executed': 'Hecha',
+  'correction.rejected': 'Rechazada',
+  'correction.noteShort': 'Nota',
+  'effect.walletLess': 'La billetera de donde vienen tiene {sats} menos después.',
   'change.balance': 'Saldo en moneda de {name}',
   'change.owed': '{name} debe',
   'change.paid': 'Pagado a {name} en total',
@@ -87,5 +89,10 @@ Object.assign(satmTextsEs, {
   'sheet.corrections': 'Correcciones',
   'client.corrected': 'Dado por correcciones',
   'client.claimed': 'Debe por pagos de más',
-  'client.claimed.value': '{sats}, {pace} % de cada parte'
+  'client.claimed.value': '{sats}, {pace} % de cada parte',
+  'how.withheld': '{sats} retenidos por lo que se les pagó de más',
+  'share.withheld': '{sats} retenidos por un pago de más',
+  'need.corrections_proposed': '{n} corrección espera a la segunda persona | {n} correcciones esperan a la segunda persona',
+  'need.audit_chain': 'El registro de auditoría no está como se escribió',
+  'need.act.audit': 'Ver'
 })

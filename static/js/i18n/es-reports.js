@@ -84,6 +84,8 @@ Object.assign(satmTextsEs, {
   'report.by.machines': 'Máquina',
   'report.impact': 'Lo que cada cliente recibió de más o de menos',
   'report.against': 'Comparado con',
+  'report.compensated': 'Devuelto desde entonces',
+  'report.compensate': 'Devolver a {n} cliente lo que falta | Devolver a {n} clientes lo que falta',
   'report.got': 'Recibido',
   'report.noImpact': 'Cada cliente recibió lo que pide esta regla.',
   'report.days': 'Saldo al final del día',
