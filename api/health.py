@@ -12,7 +12,8 @@ from ..books import client_names
 from ..database import Row
 from ..models import ReasonRequest
 from ..models_health import HaltRequest
-from ..services import halts, health
+from ..services import halts, health, resuming
+from . import answers_reconciliation
 from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once
 
 router = APIRouter(route_class=AnsweringRoute)
@@ -96,3 +97,66 @@ def _halt(row: Row, names: dict[str, str | None]) -> dict[str, Any]:
         "lifted_by": row["lifted_by"],
         "lift_reason": row["lift_reason"],
     }
+
+
+@router.get("/resuming")
+async def get_resuming() -> dict[str, Any]:
+    """Where the way back to work stands."""
+    found = await resuming.read()
+    run = found["run"]
+    return {
+        **{name: found[name] for name in ("needed", "step")},
+        "begun_at": clock.iso(found["begun_us"]),
+        "steps": [
+            {"at": clock.iso(one["at_us"]), "by": one["by"], "detail": one["detail"]}
+            for one in found["steps"]
+        ],
+        "run": None if run is None else answers_reconciliation.run(run),
+        "watched_until": clock.iso(found["watch_until_us"]),
+    }
+
+
+@router.post("/resuming/begin", dependencies=[changes])
+async def post_begin(
+    data: ReasonRequest, actor: Actor, request: Request, key: IdempotencyKey = None
+) -> Any:
+    """Look at everything; when it is green, lift what stops the whole and let work by hand."""
+
+    async def run() -> dict[str, Any]:
+        await resuming.begin(data.reason, actor)
+        return await get_resuming()
+
+    return await once(key, request, run)
+
+
+@router.post("/resuming/settle", dependencies=[changes])
+async def post_settle(actor: Actor, request: Request, key: IdempotencyKey = None) -> Any:
+    """Settle the oldest cash-out that waits, one, by hand."""
+
+    async def run() -> dict[str, Any]:
+        done = await resuming.settle_one(actor)
+        return {**await get_resuming(), **done}
+
+    return await once(key, request, run)
+
+
+@router.post("/resuming/reconcile", dependencies=[changes])
+async def post_reconcile(actor: Actor, request: Request, key: IdempotencyKey = None) -> Any:
+    """Compare what happened since the last good reconciliation."""
+
+    async def run() -> dict[str, Any]:
+        await resuming.reconcile_it(actor)
+        return await get_resuming()
+
+    return await once(key, request, run)
+
+
+@router.post("/resuming/automatic", dependencies=[changes])
+async def post_automatic(actor: Actor, request: Request, key: IdempotencyKey = None) -> Any:
+    """Automatic work again, when the reconciliation ended without a difference."""
+
+    async def run() -> dict[str, Any]:
+        await resuming.finish(actor)
+        return await get_resuming()
+
+    return await once(key, request, run)

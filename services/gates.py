@@ -155,32 +155,33 @@ async def open_gate(gate: str, reason: str, actor: str) -> None:
     """A person looked and lets money work go on. `takeover` stays on record as accepted."""
     if gate not in GATES:
         raise BadInput("This cannot be resumed", hint="Resume halt, takeover or restore.")
-    now_us = clock.now_us()
-
-    async def work(conn: BooksConnection) -> None:
-        state = await crud.get_meta(gate, conn)
-        if state is None or state.get("accepted"):
-            raise BadInput("Nothing is stopped here")
-        if gate == TAKEOVER:
-            await crud.set_meta(gate, {**state, "accepted": True, "accepted_us": now_us}, conn)
-        else:
-            await crud.delete_meta(gate, conn)
-        if gate == RESTORE:
-            await crud.set_meta(RESTORE_ACCEPTED, state["facts"], conn)
-            last = await conn.row("SELECT MAX(seq) AS seq FROM satoshimachine.ledger_entries")
-            seq = int(last["seq"] or 0) if last else 0
-            conn.after_commit.append(partial(marker.advance, seq))
-        await record(
-            conn,
-            f"{gate}_opened",
-            gate,
-            {"reason": reason, **state},
-            actor=actor,
-            now_us=now_us,
-            before={"closed": True},
-            after={"closed": False},
-        )
-        await resolve_alerts(conn, f"gate:{gate}", now_us)
-
-    await settlement(work)
+    await settlement(lambda conn: opening(conn, gate, reason, actor))
     logger.warning(f"event=money_work_resumed gate={gate} actor={actor}")
+
+
+async def opening(conn: BooksConnection, gate: str, reason: str, actor: str) -> None:
+    """Open a gate inside a transaction. Raises BadInput when it is not closed."""
+    now_us = clock.now_us()
+    state = await crud.get_meta(gate, conn)
+    if state is None or state.get("accepted"):
+        raise BadInput("Nothing is stopped here")
+    if gate == TAKEOVER:
+        await crud.set_meta(gate, {**state, "accepted": True, "accepted_us": now_us}, conn)
+    else:
+        await crud.delete_meta(gate, conn)
+    if gate == RESTORE:
+        await crud.set_meta(RESTORE_ACCEPTED, state["facts"], conn)
+        last = await conn.row("SELECT MAX(seq) AS seq FROM satoshimachine.ledger_entries")
+        seq = int(last["seq"] or 0) if last else 0
+        conn.after_commit.append(partial(marker.advance, seq))
+    await record(
+        conn,
+        f"{gate}_opened",
+        gate,
+        {"reason": reason, **state},
+        actor=actor,
+        now_us=now_us,
+        before={"closed": True},
+        after={"closed": False},
+    )
+    await resolve_alerts(conn, f"gate:{gate}", now_us)

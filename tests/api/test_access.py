@@ -62,6 +62,7 @@ ROUTES = """
     GET reports/commission
     GET reports/wallets
     GET reports/{section}.csv
+    GET resuming
     GET settings
     GET setup
     GET setup/split-rules
@@ -96,6 +97,10 @@ ROUTES = """
     POST reconciliations
     POST reconciliations/{run_id}/cancel
     POST resume/{gate}
+    POST resuming/automatic
+    POST resuming/begin
+    POST resuming/reconcile
+    POST resuming/settle
     POST setup/arm
     POST test-connection
     POST test-transaction
