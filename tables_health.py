@@ -48,6 +48,7 @@ TABLES = (
 # Which halt a pending cash-out waits for; it waits no longer when that one is lifted.
 CASH_OUT_COLUMNS = {"halt_id": "TEXT"}
 INDEXES = (
+    ("idx_satm_cash_out_processed", "lamassu_transactions", "processed_us"),
     ("idx_satm_halt_lifted", "halts", "lifted_us, set_us"),
     ("idx_satm_halt_set", "halts", "set_us, id"),
     ("idx_satm_weekly_made", "weekly_reports", "made_us, id"),

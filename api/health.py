@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
+from starlette.responses import Response
 
 from .. import clock
 from ..books import client_names
 from ..database import Row
 from ..models import ReasonRequest
 from ..models_health import HaltRequest
-from ..services import halts, health, resuming
+from ..services import halts, health, resuming, schedules, weekly
 from . import answers_reconciliation
 from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once
 
@@ -160,3 +162,64 @@ async def post_automatic(actor: Actor, request: Request, key: IdempotencyKey = N
         return await get_resuming()
 
     return await once(key, request, run)
+
+
+@router.get("/schedules")
+async def get_schedules() -> dict[str, Any]:
+    """What is done by the clock: when it was done last, when it comes next, how far it is."""
+    return {
+        "data": [
+            {
+                "name": one["name"],
+                "last_at": clock.iso(one["last_us"]),
+                "next_at": clock.iso(one["next_us"]),
+                "progress": one["progress"],
+            }
+            for one in await schedules.read()
+        ]
+    }
+
+
+@router.get("/weekly-reports")
+async def get_weekly_reports() -> dict[str, Any]:
+    """The stored weekly audits, newest first."""
+    rows = await weekly.listed()
+    return {"data": [_weekly(row) for row in rows], "total": len(rows)}
+
+
+@router.post("/weekly-reports", status_code=201, dependencies=[changes])
+async def post_weekly_report(actor: Actor, request: Request, key: IdempotencyKey = None) -> Any:
+    """Make one now, of the last seven days."""
+
+    async def run() -> dict[str, Any]:
+        return await get_weekly_report(await weekly.make("manual", actor))
+
+    return await once(key, request, run)
+
+
+@router.get("/weekly-reports/{report_id}")
+async def get_weekly_report(report_id: str) -> dict[str, Any]:
+    """One weekly audit with its eight items, as it was stored."""
+    row = await weekly.find(report_id)
+    return {**_weekly(row), "items": json.loads(row["report"])}
+
+
+@router.get("/weekly-reports/{report_id}/file")
+async def get_weekly_file(report_id: str) -> Response:
+    """The same as a file to keep."""
+    found = await get_weekly_report(report_id)
+    name = f"satmachineadmin-weekly-{str(found['made_at'])[:10]}.json"
+    return Response(
+        json.dumps(found, indent=1),
+        media_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _weekly(row: Row) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in ("id", "cause", "actor", "state")},
+        "from": clock.iso(row["from_us"]),
+        "until": clock.iso(row["until_us"]),
+        "made_at": clock.iso(row["made_us"]),
+    }

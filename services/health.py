@@ -31,6 +31,7 @@ from .reconcile_view import last_run
 from .source import source_settings
 
 META_CHECKED = "health_checked_us"
+META_LOOKED = "health_looked_us"  # the last real look
 ALERT_KEY = "health"
 WORST = (BAD, WARN, UNKNOWN, OK)
 # These raise alerts of their own where they happen; the others are told by one alert (SAT-46).
@@ -146,6 +147,8 @@ async def check_health(*, look: bool = False, actor: str | None = None) -> Healt
             " detail = excluded.detail, hint = excluded.hint",
         )
         await crud.set_meta(META_CHECKED, now_us, conn)
+        if look:
+            await crud.set_meta(META_LOOKED, now_us, conn)
         await _tell(conn, checks, now_us)
 
     await own(work)
@@ -158,6 +161,20 @@ async def check_health(*, look: bool = False, actor: str | None = None) -> Healt
         bad = [check.name for check in checks if check.state == BAD]
         await settlement(partial(_note_asked, actor=actor, bad=bad))
     return replace(found, checks=tuple(checks), checked_us=now_us)
+
+
+async def preflight() -> None:
+    """Before a tick: say what is not well (SAT-44). It stops nothing: what stops a settlement is
+    read by its own transaction, and a stuck share must not stop the others.
+    """
+    try:
+        found = await check_health()
+    except SatMachineError as exc:
+        logger.warning(f"event=preflight_left code={exc.code} message={exc.message}")
+        return
+    bad = [check.name for check in found.checks if check.state == BAD]
+    if bad:
+        logger.warning(f"event=preflight bad={','.join(bad)}")
 
 
 async def _note_asked(conn: BooksConnection, *, actor: str, bad: list[str]) -> None:

@@ -50,6 +50,7 @@ async def read_overview(*, running: bool) -> dict[str, Any]:
         "start_at": clock.iso(settings.start_at_us),
         "clock_difference_us": await crud.get_meta(META_CLOCK),
         "gates": gates,
+        "health": await _health(),
         "cash_outs": await books.counts_by_status(),
         "failed_shares": failed_count,
         "failed_sats": failed_sats,
@@ -57,6 +58,17 @@ async def read_overview(*, running: bool) -> dict[str, Any]:
         "currency": settings.currency,
         "time_zone": settings.time_zone,
     }
+
+
+async def _health() -> str | None:
+    """The worst state of the last stored health check; None before the first."""
+    row = await crud.fetch_row(
+        "SELECT MIN(CASE state WHEN 'bad' THEN 1 WHEN 'warn' THEN 2 WHEN 'unknown' THEN 3"
+        " ELSE 4 END) AS worst FROM satoshimachine.health_checks"
+    )
+    if row is None or row["worst"] is None:
+        return None
+    return {1: "bad", 2: "warn", 3: "unknown"}.get(int(row["worst"]), "ok")
 
 
 def _state(

@@ -63,6 +63,7 @@ ROUTES = """
     GET reports/wallets
     GET reports/{section}.csv
     GET resuming
+    GET schedules
     GET settings
     GET setup
     GET setup/split-rules
@@ -76,6 +77,9 @@ ROUTES = """
     GET transactions/{any_id}/sides
     GET users
     GET wallets
+    GET weekly-reports
+    GET weekly-reports/{report_id}
+    GET weekly-reports/{report_id}/file
     PATCH config
     POST audit/verify
     POST clients
@@ -106,6 +110,7 @@ ROUTES = """
     POST test-transaction
     POST transactions/{any_id}/retry-commission
     POST transactions/{any_id}/skip
+    POST weekly-reports
     PUT approval
     PUT clients/{client_id}
     PUT config/{config_id}
@@ -390,6 +395,7 @@ async def test_no_get_changes_anything(lnbits_app: FastAPI, operator: Operator) 
     deposit = (await operator.api("GET", "deposits"))["data"][0]["id"]
     ids = {"client_id": client, "deposit_id": deposit, "section": "clients"}
     ids |= await a_finding()
+    ids["report_id"] = (await operator.api("POST", "weekly-reports"))["id"]
     before = await picture()
     for method, path in our_routes(lnbits_app):
         if method != "GET":
