@@ -16,6 +16,8 @@ from .models import OperatorSettings, StoredConfig
 
 __all__ = ["db"]  # where LNbits and its tools look for it
 
+CUT = "\n"  # between the columns of a halt; no id has it
+
 
 async def fetch_row(
     query: str, values: dict[str, Any] | None = None, conn: BooksConnection | None = None
@@ -62,21 +64,30 @@ def _settings_of(rows: Sequence[Row]) -> OperatorSettings:
     )
 
 
-async def get_settings_and_metas(
+async def get_settings_metas_and_halts(
     names: Sequence[str], conn: BooksConnection
-) -> tuple[OperatorSettings, dict[str, Any]]:
-    """The operator's settings and the stored facts of these names, in one query."""
+) -> tuple[OperatorSettings, dict[str, Any], list[list[str]]]:
+    """The operator's settings, the stored facts of these names, and what is halted as
+    (id, scope, subject, reason): in one query, because every settlement asks it.
+    """
     named = {f"v{i}": name for i, name in enumerate(names)}
     marks = ", ".join(f":{name}" for name in named)
     rows = await fetch_rows(
         "SELECT 'meta' AS kind, name, value FROM satoshimachine.meta"
         f" WHERE name IN ({marks}) UNION ALL"
-        " SELECT 'setting', name, value FROM satoshimachine.operator_settings",
-        named,
+        " SELECT 'setting', name, value FROM satoshimachine.operator_settings UNION ALL"
+        " SELECT 'halt', id, scope || :cut || subject || :cut || reason FROM satoshimachine.halts"
+        " WHERE lifted_us IS NULL",
+        {**named, "cut": CUT},
         conn,
     )
     metas = {str(row["name"]): json.loads(row["value"]) for row in rows if row["kind"] == "meta"}
-    return _settings_of([row for row in rows if row["kind"] == "setting"]), metas
+    halts = [
+        [str(row["name"]), *str(row["value"]).split(CUT, 2)]
+        for row in rows
+        if row["kind"] == "halt"
+    ]
+    return _settings_of([row for row in rows if row["kind"] == "setting"]), metas, halts
 
 
 async def save_settings(

@@ -25,6 +25,8 @@ tick catches broadly; everything else raises one of these and lets it travel.
     ├── NotConfigured               HOLD   no connection saved yet
     ├── SecretUnreadable            HOLD   LNbits' auth secret changed since it was stored
     ├── NotReady                    HOLD   a start-up check failed
+    ├── Halted                      HOLD   a halt is in the way: of everything, or of what it names
+    ├── WaitsForHalt                HOLD   a halted machine or client has a part in this one
     ├── PollingDisabled             HOLD   the operator switched money work off
     ├── FundingUnusable             HOLD   the source wallet is gone or is no plain lightning wallet
     ├── FundingShort                HOLD   prefunded wallet has less than the settlement needs
@@ -204,6 +206,22 @@ class NotReady(SatMachineError):
     code = "NOT_READY"
     http_status = 503
     default_hint = "Open the page: the readiness list says what to do."
+
+
+class Halted(NotReady):
+    code = "HALTED"
+    http_status = 409
+    default_hint = "Look at the reason, and lift the halt when it is gone."
+
+
+class WaitsForHalt(Halted):
+    """Only this cash-out or share waits; others go on. `halt_id`: until that one is lifted."""
+
+    code = "WAITS_FOR_HALT"
+
+    def __init__(self, message: str, *, halt_id: str):
+        super().__init__(message, halt_id=halt_id)
+        self.halt_id = halt_id
 
 
 class PollingDisabled(SatMachineError):

@@ -1,22 +1,28 @@
 """The tables of `ext_satoshimachine`, with the invariants they keep (design.md 6).
 
-Every statement can run again: LNbits commits each one by itself and re-runs a migration that
-stopped half way from its top (lnbits.md 2). Numbers start at m010 because an earlier extension of
-the same id may have counted to m004; what it left is taken over by `takeover.py`'s statements.
-Nothing is inserted into a fresh database: LNbits' own SQLite-to-PostgreSQL conversion copies rows
-into tables that must be empty, and knows no generated column, SERIAL or partial index.
+Every statement can run again: LNbits re-runs a migration that stopped half way from its top
+(lnbits.md 2). Numbers start at m010: an earlier extension of the same id may have counted to m004.
+Nothing is inserted, and there is no generated column, SERIAL or partial index: LNbits' conversion.
 """
 
 from collections.abc import Iterable
+from types import ModuleType
 
 from lnbits.db import SQLITE, Connection
 
-from . import tables_corrections, tables_reconciliation, tables_reports, tables_watch
+from . import (
+    tables_corrections,
+    tables_health,
+    tables_previews,
+    tables_reconciliation,
+    tables_reports,
+    tables_watch,
+)
 from .append_only import refuse_changes
 from .indexes import AUDIT_INDEXES, INDEXES, PAGE_INDEXES
 from .legacy import add_columns, copy_old_rows, set_old_tables_aside
 
-SCHEMA_VERSION = 22  # the number of the last migration below; readiness compares it
+SCHEMA_VERSION = 23  # the number of the last migration below; readiness compares it
 
 APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
 
@@ -56,7 +62,7 @@ async def m015_indexes_of_the_page(db: Connection) -> None:
 
 async def m017_previews(db: Connection) -> None:
     """What a person was shown before money moves, and what came of it (services/preview.py)."""
-    await db.execute(tables_corrections.PREVIEWS)
+    await _make(db, tables_previews)
 
 
 async def m018_audit_chain(db: Connection) -> None:
@@ -67,28 +73,19 @@ async def m018_audit_chain(db: Connection) -> None:
 
 async def m019_reconciliation(db: Connection) -> None:
     """Runs, what they found, and the life of each finding (services/reconcile.py)."""
-    for statement in tables_reconciliation.TABLES:
-        await db.execute(statement)
-    await _create_indexes(db, tables_reconciliation.INDEXES)
-    await refuse_changes(db, tables_reconciliation.APPEND_ONLY)
+    await _make(db, tables_reconciliation)
 
 
 async def m020_corrections(db: Connection) -> None:
     """What a person put right: entries, movements, what clients owe (services/corrections.py)."""
-    for statement in tables_corrections.TABLES:
-        await db.execute(statement)
     await add_columns(db, "dca_payments", tables_corrections.SHARE_COLUMNS)
-    await _create_indexes(db, tables_corrections.INDEXES)
-    await refuse_changes(db, tables_corrections.APPEND_ONLY)
+    await _make(db, tables_corrections)
 
 
 async def m021_snapshots(db: Connection) -> None:
     """What every account held at the end of each day (services/snapshots.py)."""
-    for statement in tables_reports.TABLES:
-        await db.execute(statement)
-    await _create_indexes(db, tables_reports.INDEXES)
+    await _make(db, tables_reports)
     await db.execute(tables_reports.DROP_REPLACED_INDEX)
-    await refuse_changes(db, tables_reports.APPEND_ONLY)
 
 
 async def m022_watch(db: Connection) -> None:
@@ -98,6 +95,20 @@ async def m022_watch(db: Connection) -> None:
         await db.execute(statement)
     await db.execute(tables_watch.FREE_KEYS)
     await _create_indexes(db, tables_watch.INDEXES)
+
+
+async def m023_health(db: Connection) -> None:
+    """What each check said and since when, what is stopped, the weekly reports."""
+    await add_columns(db, "lamassu_transactions", tables_health.CASH_OUT_COLUMNS)
+    await _make(db, tables_health)
+
+
+async def _make(db: Connection, tables: ModuleType) -> None:
+    """The tables of a file, their indexes, and the guards of those that are append-only."""
+    for statement in tables.TABLES:
+        await db.execute(statement)
+    await _create_indexes(db, tables.INDEXES)
+    await refuse_changes(db, tables.APPEND_ONLY)
 
 
 async def _create_indexes(db: Connection, indexes: Iterable[tuple[str, str, str]]) -> None:

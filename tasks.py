@@ -14,7 +14,7 @@ from loguru import logger
 from . import clock, crud
 from .errors import Disposition, PollRunning, SatMachineError
 from .origin import came_from
-from .services import reconcile
+from .services import health, reconcile, schedules
 from .services.audit_chain import note_daily_head
 from .services.readiness import require_schema
 from .services.reconcile_schedule import queue_if_due
@@ -24,6 +24,8 @@ from .transaction_processor import recover, tick
 
 TASK_NAME = "ext_satmachineadmin_tick"
 RECONCILE_NAME = "ext_satmachineadmin_reconcile"
+SCHEDULES_NAME = "ext_satmachineadmin_schedules"
+SCHEDULES_S = 60  # how soon a due health check or weekly audit is noticed
 RECONCILE_S = 30  # how soon a due or interrupted reconciliation is noticed; some small queries
 WATCH_NAME = "ext_satmachineadmin_watch"
 WATCH_S = 30  # how soon a condition is noticed and a message that is due is sent
@@ -51,12 +53,13 @@ def satmachineadmin_start() -> None:
     task_manager.create_permanent_task(heartbeat, name=TASK_NAME, interval=HEARTBEAT_S)
     task_manager.create_permanent_task(reconciling, name=RECONCILE_NAME, interval=RECONCILE_S)
     task_manager.create_permanent_task(watching, name=WATCH_NAME, interval=WATCH_S)
+    task_manager.create_permanent_task(scheduled, name=SCHEDULES_NAME, interval=SCHEDULES_S)
 
 
 async def satmachineadmin_stop() -> None:
     """Called by LNbits at deactivation, upgrade and uninstall: no poller is left behind."""
     await reconcile.stop_working()
-    for name in (TASK_NAME, RECONCILE_NAME, WATCH_NAME):
+    for name in (TASK_NAME, RECONCILE_NAME, WATCH_NAME, SCHEDULES_NAME):
         task = task_manager.get_task(name)
         if task is None:
             continue
@@ -91,6 +94,18 @@ async def watching() -> None:
         logger.exception("event=watch_crashed")
 
 
+async def scheduled() -> None:
+    """Health and the weekly audit when they are due. A task of its own, too."""
+    came_from.set("timer")
+    try:
+        await require_schema()
+        await schedules.run_due()
+    except SatMachineError as exc:
+        logger.warning(f"event=schedule_left code={exc.code} message={exc.message}")
+    except Exception:
+        logger.exception("event=schedule_crashed")
+
+
 async def heartbeat() -> None:
     """Run a tick when one is due. The one place, with the tick, that catches broadly."""
     came_from.set("timer")
@@ -117,6 +132,7 @@ async def _beat() -> None:
         timer.recovered = True
     if not await _due():
         return
+    await health.preflight()
     report = await tick("timer")
     timer.failures, timer.next_due_us, timer.run_on = 0, 0, report.more
 

@@ -28,6 +28,7 @@ from .errors import (
     Disposition,
     FundingShort,
     FundingUnusable,
+    Halted,
     HostKeyChanged,
     InvariantViolation,
     NotConfigured,
@@ -39,12 +40,13 @@ from .errors import (
     SatMachineError,
     StateConflict,
     StillFailed,
+    WaitsForHalt,
 )
-from .services import retry, settle
+from .services import halts, retry, settle
 from .services.alerts import alert_now, resolve_now
 from .services.announce import announce_leg, announce_settled
 from .services.doorbell import doorbell
-from .services.gates import halt
+from .services.gates import INTAKE, halt, refuse_intake
 from .services.observe import Observed, full_comparison_due, note_poll_asked, observe
 from .services.preview import pending_of
 from .services.readiness import require_ready
@@ -231,13 +233,17 @@ async def _look(full: bool) -> Observed:
     settings = await crud.get_settings()
     if config is None or settings.start_at_us is None:
         raise NotConfigured("No connection to Lamassu is saved")
+    if not await halts.host_key_halted():
+        await refuse_intake()  # nothing is asked of the server meanwhile
     await show("connecting")
     try:
         async with open_source(source_settings(config)) as source:
+            await refuse_intake()
             await show("reading")
             return await observe(source, start_at_us=settings.start_at_us, full=full, progress=show)
     except HostKeyChanged as exc:
         await alert_now("host_key", "host_key_changed", "critical", exc.message, exc.hint)
+        await halts.put_automatic(INTAKE, halts.HOST_KEY, exc.message, exc.hint)
         raise
 
 
@@ -280,6 +286,11 @@ async def _settle_pending(report: Report, shown: Shown | None, actor: str) -> No
             # Those after it were planned on what this one leaves: they wait for the next look.
             report.waiting_for = exc.message
             return
+        except WaitsForHalt as exc:
+            # Others overtake it, as they do one that appears late; lifted, it is the oldest again.
+            report.waiting_for = exc.message
+            await settle.wait_for_halt(cash_out_id, exc.message, exc.halt_id)
+            continue
         except (NotReady, PollingDisabled) as exc:
             report.waiting_for = exc.message
             return
@@ -324,7 +335,7 @@ async def _try_again(report: Report, attempt: Awaitable[T]) -> T | None:
         logger.critical(f"event=invariant_broken message={exc.message}")
         await halt(exc)
         raise
-    except (StillFailed, StateConflict, FundingShort, FundingUnusable):
+    except (StillFailed, StateConflict, FundingShort, FundingUnusable, WaitsForHalt):
         return None
     except (NotReady, PollingDisabled, OutgoingBlocked) as exc:
         report.waiting_for = report.waiting_for or exc.message
@@ -347,7 +358,9 @@ async def _finish(poll_id: str, report: Report, error: SatMachineError | None) -
     }
     await crud.finish_poll(poll_id, facts)
     doorbell.ring()
-    if error is None:
+    if isinstance(error, Halted):
+        logger.info(f"event=poll_halted message={error.message}")  # the halt has its own alert
+    elif error is None:
         await resolve_now("poll", "host_key")
         logger.info(f"event=poll_ok settled={report.settled} new={report.observed.new_rows}")
     else:

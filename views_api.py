@@ -14,6 +14,7 @@ from .api import (
     corrections,
     deposits,
     exports,
+    health,
     metrics,
     overview,
     people,
@@ -34,7 +35,7 @@ _superuser_router = APIRouter(prefix=PREFIX, dependencies=_guards)
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
     *(people, wallets, previews, setup, exports, summary, audit, corrections),
-    *(reconciliation, reports, alerts),
+    *(reconciliation, reports, alerts, health),
 ):
     _superuser_router.include_router(_routes.router)
 

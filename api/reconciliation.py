@@ -1,4 +1,4 @@
-"""Routes: reconciliations, their items, a cash-out's sides, findings, and the health answer."""
+"""Routes: reconciliations, their items, a cash-out's sides, and findings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from ..books import client_names, page
 from ..models import Page
 from ..models_reconciliation import NoteRequest, ReconcileRequest
-from ..services import findings, health, reconcile
+from ..services import findings, reconcile
 from ..services import reconcile_view as view
 from . import answers_reconciliation as answers
 from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once, page_filters
@@ -21,12 +21,6 @@ router = APIRouter(route_class=AnsweringRoute)
 RunFilters = Annotated[Filters[Any], Depends(page_filters(view.RunFilters))]
 ItemFilters = Annotated[Filters[Any], Depends(page_filters(view.ItemFilters))]
 FindingFilters = Annotated[Filters[Any], Depends(page_filters(view.FindingFilters))]
-
-
-@router.get("/health")
-async def get_health() -> dict[str, Any]:
-    """Is everything right: the last reconciliation, open findings, alerts."""
-    return await health.read_health()
 
 
 @router.post("/reconciliations", status_code=202, dependencies=[changes])

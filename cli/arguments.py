@@ -10,8 +10,8 @@ FINE = 0
 
 DESCRIPTION = "Satoshi Machine Admin without its page; LNbits may be up or down."
 EPILOG = (
-    "'stop' writes the switch and 'reconcile' its findings, the others only read. Work is switched"
-    " on again on the page, where what would be paid is shown first."
+    "'stop' writes the switch, 'halt' a halt, 'reconcile' its findings; others only read. Work is"
+    " switched on again on the page, where what would be paid is shown first."
     " Exit code: 0 fine, 1 something is wrong, 2 could not look."
 )
 
@@ -34,6 +34,11 @@ def parser() -> argparse.ArgumentParser:
     add("status", "where everything stands and what needs you")
     stop = add("stop", "emergency stop: nothing is paid from now", "disable-polling")
     stop.add_argument("--by", default="", help="your name, for the audit trail")
+    halt = add("halt", "stop one thing: intake, settlement, machine, client or everything")
+    halt.add_argument("scope", choices=("intake", "settlement", "machine", "client", "everything"))
+    halt.add_argument("subject", nargs="?", default="", help="the machine's or client's id")
+    halt.add_argument("--reason", required=True, help="why, for whoever lifts it")
+    halt.add_argument("--by", default="", help="your name, for the audit trail")
     add("balances", "what every client has, and whether it adds up")
     last = add("last", "the newest cash-outs")
     last.add_argument("count", nargs="?", type=int, default=10)

@@ -1,5 +1,5 @@
 """What each command says. The facts come from services/, the words are for a person at a terminal
-who may be in a hurry; nothing here changes anything but `stop`.
+who may be in a hurry; nothing here changes anything but `stop` and `halt`.
 """
 
 from __future__ import annotations
@@ -64,6 +64,17 @@ async def stop(given: argparse.Namespace) -> int:
     if not recorded:
         complain("The audit trail could not be written; write this stop down yourself.")
     say("Switch it on again on the page, which shows first what would be paid.")
+    return FINE if recorded else WRONG
+
+
+async def halt(given: argparse.Namespace) -> int:
+    """Stop one thing; it is lifted or resumed on the page."""
+    recorded = await quick.halt(given.scope, given.subject, given.reason, _actor(given.by))
+    say(f"HALTED: {given.scope} {given.subject}".rstrip())
+    say("What it names does not begin from now on, also while LNbits runs; all else goes on.")
+    if not recorded:
+        complain("The audit trail could not be written; write this halt down yourself.")
+    say("Lift it, or resume step by step, on the page under Setup, Health.")
     return FINE if recorded else WRONG
 
 

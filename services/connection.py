@@ -23,6 +23,7 @@ from ..database import BooksConnection
 from ..domain.days import US_PER_S
 from ..errors import BadInput, NotConfigured, NotFound, SshKeyUnusable, SshPassphraseWrong
 from ..models import PatchConfig, PublicConfig, SaveConfig, StoredConfig
+from . import halts
 from .alerts import resolve_alerts
 from .observe import look_at_everything_again
 from .source import require_database, source_settings
@@ -30,6 +31,7 @@ from .source import require_database, source_settings
 SECRETS = ("password", "ssh_password", "ssh_private_key", "ssh_key_passphrase")
 # What makes it another source: what the hours looked like is forgotten then.
 SOURCE_FIELDS = ("host", "port", "database_name", "use_ssh_tunnel", "ssh_host", "ssh_port")
+KEY_FIELDS = ("ssh_host", "ssh_port", "ssh_host_key")
 # What a connection test was about: another value, and its result says nothing any more.
 TESTED_FIELDS = (*SOURCE_FIELDS, "username", "ssh_username", *SECRETS)
 APART = {"polling_enabled", "ssh_host_key", *SECRETS}  # not simply taken over as given
@@ -67,6 +69,8 @@ async def save_config(
                 await crud.set_polling_enabled(data.polling_enabled, now_us, conn)
         if _differ(before, config, SOURCE_FIELDS):
             await look_at_everything_again(conn)
+        if _differ(before, config, KEY_FIELDS):
+            await halts.lift_automatic(conn, halts.HOST_KEY, "Another key or server", actor)
         settings = await crud.get_settings(conn)
         if settings.start_at_us is None and not partly:
             start = {"start_at_us": now_us - START_BEFORE_SAVE_US}
@@ -290,6 +294,7 @@ async def accept_host_key(line: str, actor: str) -> StoredConfig:
             after=detail,
         )
         await resolve_alerts(conn, "host_key", now_us)
+        await halts.lift_automatic(conn, halts.HOST_KEY, "The key was accepted", actor)
         return changed
 
     return await settlement(work)

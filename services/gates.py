@@ -6,6 +6,7 @@ before the next settlement starts, whoever set it and in whichever process.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,8 +17,15 @@ from .. import clock, crud
 from ..adapters import marker
 from ..adapters.audit import record
 from ..adapters.settlement import settlement
-from ..database import BooksConnection
-from ..errors import BadInput, NotReady, PollingDisabled, SatMachineError
+from ..database import BooksConnection, Row
+from ..errors import (
+    BadInput,
+    Halted,
+    NotReady,
+    PollingDisabled,
+    SatMachineError,
+    WaitsForHalt,
+)
 from ..models import OperatorSettings, StoredConfig
 from .alerts import raise_alert, resolve_alerts
 
@@ -25,8 +33,26 @@ HALT = "halt"
 TAKEOVER = "takeover"  # an earlier extension's books were found
 RESTORE = "restore"  # a database seems to have been put back from a backup
 GATES = (HALT, TAKEOVER, RESTORE)
+HALTS_MAX = 500  # every settlement reads them
 
 RESTORE_ACCEPTED = "restore_accepted"  # the difference that a person looked at and accepted
+
+
+RESUMING = "resuming"  # work is being resumed step by step (services/resuming.py)
+
+INTAKE, SETTLEMENT, MACHINE, CLIENT, EVERYTHING = (
+    *("intake", "settlement", "machine", "client", "everything"),
+)
+
+
+@dataclass(frozen=True)
+class Halt:
+    """A row of `halts` that nobody lifted yet."""
+
+    id: str
+    scope: str
+    subject: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +61,7 @@ class Standing:
 
     config: StoredConfig | None
     settings: OperatorSettings
+    halts: tuple[Halt, ...] = ()
 
 
 async def refuse_if_stopped(conn: BooksConnection, *, by_hand: bool) -> Standing:
@@ -43,14 +70,58 @@ async def refuse_if_stopped(conn: BooksConnection, *, by_hand: bool) -> Standing
     `by_hand`: one named cash-out or share that a person asked for. It may go on while automatic
     work is switched off (that is how work is resumed), but never while something is halted.
     """
-    settings, gates = await crud.get_settings_and_metas(GATES, conn)
+    names = (*GATES, RESUMING)
+    settings, gates, rows = await crud.get_settings_metas_and_halts(names, conn)
+    resuming = gates.pop(RESUMING, None)
     for found in gates.values():
         if not found.get("accepted"):
             raise NotReady(found["message"], hint=found["hint"])
+    halts = tuple(Halt(*row) for row in rows)
+    _refuse_scope(halts, (SETTLEMENT, EVERYTHING), "Settlement is halted")
+    if resuming is not None and not by_hand:
+        raise PollingDisabled(
+            "Work is being resumed step by step", hint="Finish the steps under Setup, Health."
+        )
     config = await crud.get_config(conn)
     if not by_hand and (config is None or not config.polling_enabled):
         raise PollingDisabled("Automatic work is switched off")
-    return Standing(config, settings)
+    return Standing(config, settings, halts)
+
+
+async def active_halts(conn: BooksConnection | None = None) -> list[Halt]:
+    """What is halted now, oldest first."""
+    rows = await crud.fetch_rows(
+        "SELECT id, scope, subject, reason FROM satoshimachine.halts WHERE lifted_us IS NULL"
+        f" ORDER BY set_us, id LIMIT {HALTS_MAX}",
+        None,
+        conn,
+    )
+    return [
+        Halt(*(str(row[name]) for name in ("id", "scope", "subject", "reason"))) for row in rows
+    ]
+
+
+async def refuse_intake(conn: BooksConnection | None = None) -> None:
+    """Raise Halted while nothing may be taken in from the source."""
+    _refuse_scope(await active_halts(conn), (INTAKE, EVERYTHING), "Intake is halted")
+
+
+def _refuse_scope(halts: Sequence[Halt], scopes: Collection[str], sentence: str) -> None:
+    for halt in halts:
+        if halt.scope in scopes:
+            raise Halted(f"{sentence}: {halt.reason}", halt_id=halt.id)
+
+
+def refuse_subjects(halts: Sequence[Halt], cash_out: Row, client_ids: Collection[str]) -> None:
+    """Raise WaitsForHalt when this machine, or a client with a part in it, is halted.
+
+    It waits as a whole: paying it without that client would give their part to the others.
+    """
+    for halt in halts:
+        if halt.scope == MACHINE and halt.subject == cash_out["device_id"]:
+            raise WaitsForHalt(f"Its machine is halted: {halt.reason}", halt_id=halt.id)
+        if halt.scope == CLIENT and halt.subject in client_ids:
+            raise WaitsForHalt(f"A client in it is halted: {halt.reason}", halt_id=halt.id)
 
 
 async def close_gate(gate: str, message: str, hint: str, facts: dict[str, Any]) -> None:
@@ -84,32 +155,33 @@ async def open_gate(gate: str, reason: str, actor: str) -> None:
     """A person looked and lets money work go on. `takeover` stays on record as accepted."""
     if gate not in GATES:
         raise BadInput("This cannot be resumed", hint="Resume halt, takeover or restore.")
-    now_us = clock.now_us()
-
-    async def work(conn: BooksConnection) -> None:
-        state = await crud.get_meta(gate, conn)
-        if state is None or state.get("accepted"):
-            raise BadInput("Nothing is stopped here")
-        if gate == TAKEOVER:
-            await crud.set_meta(gate, {**state, "accepted": True, "accepted_us": now_us}, conn)
-        else:
-            await crud.delete_meta(gate, conn)
-        if gate == RESTORE:
-            await crud.set_meta(RESTORE_ACCEPTED, state["facts"], conn)
-            last = await conn.row("SELECT MAX(seq) AS seq FROM satoshimachine.ledger_entries")
-            seq = int(last["seq"] or 0) if last else 0
-            conn.after_commit.append(partial(marker.advance, seq))
-        await record(
-            conn,
-            f"{gate}_opened",
-            gate,
-            {"reason": reason, **state},
-            actor=actor,
-            now_us=now_us,
-            before={"closed": True},
-            after={"closed": False},
-        )
-        await resolve_alerts(conn, f"gate:{gate}", now_us)
-
-    await settlement(work)
+    await settlement(lambda conn: opening(conn, gate, reason, actor))
     logger.warning(f"event=money_work_resumed gate={gate} actor={actor}")
+
+
+async def opening(conn: BooksConnection, gate: str, reason: str, actor: str) -> None:
+    """Open a gate inside a transaction. Raises BadInput when it is not closed."""
+    now_us = clock.now_us()
+    state = await crud.get_meta(gate, conn)
+    if state is None or state.get("accepted"):
+        raise BadInput("Nothing is stopped here")
+    if gate == TAKEOVER:
+        await crud.set_meta(gate, {**state, "accepted": True, "accepted_us": now_us}, conn)
+    else:
+        await crud.delete_meta(gate, conn)
+    if gate == RESTORE:
+        await crud.set_meta(RESTORE_ACCEPTED, state["facts"], conn)
+        last = await conn.row("SELECT MAX(seq) AS seq FROM satoshimachine.ledger_entries")
+        seq = int(last["seq"] or 0) if last else 0
+        conn.after_commit.append(partial(marker.advance, seq))
+    await record(
+        conn,
+        f"{gate}_opened",
+        gate,
+        {"reason": reason, **state},
+        actor=actor,
+        now_us=now_us,
+        before={"closed": True},
+        after={"closed": False},
+    )
+    await resolve_alerts(conn, f"gate:{gate}", now_us)

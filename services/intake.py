@@ -24,6 +24,7 @@ from ..domain.eligibility import SourceRow, Verdict, classify, read_sale
 from ..domain.states import HOLD_REASONS, OPEN_STATES, CashOutState, HoldCode, SplitRule
 from ..domain.verdicts import FACTS
 from .alerts import raise_alert, resolve_alerts
+from .gates import refuse_intake
 from .settle import alert_held
 
 CHANGING = ("status", "hold_code", "crypto_atoms", "received_crypto_atoms", "fiat_minor")
@@ -66,6 +67,7 @@ def storing(
     rows = list({str(row["id"]): row for row in rows}.values())
 
     async def work(conn: BooksConnection) -> tuple[int, int]:
+        await refuse_intake(conn)
         rule = (await crud.get_settings(conn)).split_rule
         stored = await _stored(conn, [str(row["id"]) for row in rows])
         changed = 0

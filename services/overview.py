@@ -8,12 +8,20 @@ from typing import Any
 
 from .. import books, clock, crud
 from ..domain.conditions import POLL_SLACK_US
+from ..domain.days import US_PER_S
+from ..models import OperatorSettings
 from .alert_rules import rule_of
 from .gates import gate_states
 from .observe import META_CLOCK, META_LAST_SUCCESS
 from .setup import is_armed
 
 VERSION = str(json.loads((Path(__file__).parent.parent / "config.json").read_text())["version"])
+
+
+def late_after_us(settings: OperatorSettings) -> int:
+    """How long without a successful poll is late: one may fail and come again (C-SAT-f)."""
+    intervals = rule_of("poll_late").threshold or 0
+    return intervals * settings.poll_interval_s * US_PER_S + POLL_SLACK_US
 
 
 async def read_overview(*, running: bool) -> dict[str, Any]:
@@ -48,6 +56,7 @@ async def read_overview(*, running: bool) -> dict[str, Any]:
         "start_at": clock.iso(settings.start_at_us),
         "clock_difference_us": await crud.get_meta(META_CLOCK),
         "gates": gates,
+        "health": await _health(),
         "cash_outs": await books.counts_by_status(),
         "failed_shares": failed_count,
         "failed_sats": failed_sats,
@@ -55,6 +64,17 @@ async def read_overview(*, running: bool) -> dict[str, Any]:
         "currency": settings.currency,
         "time_zone": settings.time_zone,
     }
+
+
+async def _health() -> str | None:
+    """The worst state of the last stored health check; None before the first."""
+    row = await crud.fetch_row(
+        "SELECT MIN(CASE state WHEN 'bad' THEN 1 WHEN 'warn' THEN 2 WHEN 'unknown' THEN 3"
+        " ELSE 4 END) AS worst FROM satoshimachine.health_checks"
+    )
+    if row is None or row["worst"] is None:
+        return None
+    return {1: "bad", 2: "warn", 3: "unknown"}.get(int(row["worst"]), "ok")
 
 
 def _state(
@@ -72,8 +92,7 @@ def _state(
         return ("running", "A poll is running", None)
     if last is not None and last["result"] == "failed":
         return ("failing", str(last["error_message"]), success_us)
-    intervals = rule_of("poll_late").threshold or 0  # one poll may fail and come again
-    late_us = intervals * settings.poll_interval_s * 1_000_000 + POLL_SLACK_US
+    late_us = late_after_us(settings)
     if success_us is None:
         return ("waiting", "The first poll has not come yet", None)
     if clock.now_us() - int(success_us) > late_us:

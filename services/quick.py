@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import crud
+from lnbits.helpers import urlsafe_short_hash
+
+from .. import clock, crud
 from ..books import MOMENT
 from ..database import Row, db
-from ..errors import DatabaseBusy, NotConfigured, SatMachineError
+from ..errors import BadInput, DatabaseBusy, NotConfigured, SatMachineError, StateConflict
+from . import halts
 from .connection import set_polling
 from .needs import Need, read_needs
 from .overview import read_overview
@@ -42,6 +45,32 @@ async def stop_everything(actor: str) -> bool:
     except SatMachineError:
         await crud.write(
             "UPDATE satoshimachine.lamassu_config SET polling_enabled = :no", {"no": False}
+        )
+        return False
+
+
+async def halt(scope: str, subject: str, reason: str, actor: str) -> bool:
+    """Halt something. True when it is on record; where that cannot be written, it is set alone.
+
+    Raises BadInput for what there is not, StateConflict when it is halted, DatabaseBusy.
+    """
+    try:
+        await halts.put(scope, subject, reason, actor)
+        return True
+    except (BadInput, StateConflict, DatabaseBusy):
+        raise
+    except SatMachineError:
+        await crud.write(
+            "INSERT INTO satoshimachine.halts (id, scope, subject, reason, set_by, set_us)"
+            " VALUES (:id, :scope, :subject, :reason, :actor, :now)",
+            {
+                "id": urlsafe_short_hash(),
+                "scope": scope,
+                "subject": subject,
+                "reason": reason,
+                "actor": actor,
+                "now": clock.now_us(),
+            },
         )
         return False
 

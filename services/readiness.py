@@ -26,11 +26,13 @@ from ..legacy import unknown_shapes
 from ..lnbits_version import require_supported
 from ..migrations import SCHEMA_VERSION
 from ..models import Check
-from .gates import RESTORE, RESTORE_ACCEPTED, close_gate
+from . import halts
+from .gates import EVERYTHING, RESTORE, RESTORE_ACCEPTED, close_gate
 from .takeover import take_over
 
 # LNbits' database is locked while one slice is compared.
 LEGS_PER_SLICE = 2_000
+LNBITS_VERSION = "lnbits_version"
 LEG = "leg_key, from_wallet_id, to_wallet_id, amount_sats, checking_id_in, checking_id_out"
 
 _lines: list[Check] = []
@@ -56,8 +58,12 @@ async def require_ready() -> None:
             if line.ok is None:
                 raise DatabaseBusy(line.detail)
             if not _is_fine(line):
+                if line.name == LNBITS_VERSION:
+                    await halts.put_automatic(
+                        EVERYTHING, halts.LNBITS_VERSION, line.detail, line.hint
+                    )
                 raise NotReady(f"{line.name}: {line.detail}", hint=line.hint)
-        await _schema()
+        await schema_version()
 
 
 def _is_fine(line: Check) -> bool:
@@ -101,7 +107,7 @@ async def require_schema() -> None:
     """Raise NotReady while the tables are not those this code was written for."""
     global _schema_is_right
     if not _schema_is_right:
-        await _schema()
+        await schema_version()
         _schema_is_right = True
 
 
@@ -126,7 +132,8 @@ async def _lnbits_version() -> str:
     return require_supported()
 
 
-async def _schema() -> str:
+async def schema_version() -> str:
+    """The number of the last migration. Raises NotReady while it is not this code's."""
     stored = await crud.fetch_row(
         "SELECT version FROM dbversions WHERE db = :db", {"db": "satmachineadmin"}
     )
@@ -278,8 +285,8 @@ async def _restored() -> str:
 
 CHECKS: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
     ("packages", _packages),
-    ("lnbits_version", _lnbits_version),
-    ("database_schema", _schema),
+    (LNBITS_VERSION, _lnbits_version),
+    ("database_schema", schema_version),
     ("interrupted_commits", _journals),
     ("trial_settlement", _trial),
     ("ledger_and_wallets", _wallets_agree),

@@ -21,6 +21,7 @@ from ..errors import (
     NotReady,
     PollingDisabled,
     SatMachineError,
+    WaitsForHalt,
 )
 from ..models import ProcessRequest
 from . import effects, retry, settle
@@ -237,6 +238,10 @@ async def _settle_in_order(
         stored = row["lamassu_transaction_id"] not in fresh
         try:
             settled = await settle.settling(row["id"], by_hand=not armed, actor=SYSTEM)(conn)
+        except WaitsForHalt as exc:
+            waits = effects.show_row(row, effects.WAITING, stored=stored, why=exc.message)
+            effect.cash_outs.append(waits)
+            continue
         except (DatabaseBusy, DatabaseFailed, InvariantViolation, NotReady, PollingDisabled):
             raise
         except SatMachineError as exc:

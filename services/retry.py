@@ -30,7 +30,7 @@ from ..errors import (
 )
 from . import receivables
 from .alerts import resolve_alerts
-from .gates import refuse_if_stopped
+from .gates import active_halts, refuse_if_stopped, refuse_subjects
 from .owed import show_owed
 from .secret import installation_secret
 
@@ -62,6 +62,7 @@ def retrying_share(
         await refuse_if_stopped(conn, by_hand=by_hand)
         share = await failed_share(conn, share_id)
         cash_out = await _cash_out(conn, share["cash_out_id"])
+        refuse_subjects(await active_halts(conn), cash_out, {share["client_id"]})
         client = await conn.row(
             "SELECT wallet_id FROM satoshimachine.dca_clients WHERE id = :id",
             {"id": share["client_id"]},
@@ -110,6 +111,7 @@ def retrying_commission(
         cash_out = await _cash_out(conn, cash_out_id)
         if cash_out["commission_status"] != "failed":
             raise StateConflict("This commission is not waiting")
+        refuse_subjects(await active_halts(conn), cash_out, ())
         config = await crud.get_config(conn)
         wallet_id = config.commission_wallet_id if config else None
         if not wallet_id or wallet_id == cash_out["source_wallet_id"]:

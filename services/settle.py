@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
-from lnbits.helpers import urlsafe_short_hash
 from loguru import logger
 
 from .. import clock, crud
@@ -18,19 +16,16 @@ from ..adapters import ledger, wallet_rows
 from ..adapters.audit import SYSTEM, record
 from ..adapters.ledger import Entry
 from ..adapters.settlement import settlement
-from ..adapters.wallet_rows import LegIds
-from ..database import BooksConnection, Row, stored_time
+from ..database import BooksConnection, Row
 from ..domain.eligibility import settle_problem
-from ..domain.money import decimal_text, whole_from_minor
+from ..domain.money import decimal_text
 from ..domain.plan import (
     LegKind,
     Plan,
-    Share,
     caps_minor,
     leg_key,
     make_plan,
 )
-from ..domain.split import effective_commission
 from ..domain.states import (
     HOLD_REASONS,
     CashOutState,
@@ -42,10 +37,11 @@ from ..domain.states import (
 from ..errors import PreviewOutdated, StateConflict, ensure
 from . import receivables
 from .alerts import raise_alert
-from .gates import Standing, refuse_if_stopped
+from .gates import Standing, refuse_if_stopped, refuse_subjects
 from .owed import show_owed
 from .pool import books_of, read_plan_input, refuse_unfunded, stated_facts
 from .secret import installation_secret
+from .settled_rows import cash_out_columns, share_row
 
 SETTLED_BY_PLAN = "settled"
 
@@ -87,6 +83,7 @@ def settling(
     async def work(conn: BooksConnection) -> Settled:
         standing = await refuse_if_stopped(conn, by_hand=by_hand)
         cash_out = await claim(conn, cash_out_id)
+        refuse_subjects(standing.halts, cash_out, ())
         plan = await plan_for(conn, cash_out, standing)
         found = plan.value if isinstance(plan, HoldCode) else plan.hash
         if shown_hash not in (None, found):
@@ -94,6 +91,7 @@ def settling(
         if isinstance(plan, HoldCode):
             await hold(conn, cash_out, plan, actor=actor)
             return Settled(CashOutState.HELD, None)
+        refuse_subjects(standing.halts, cash_out, {share.client_id for share in plan.shares})
         await refuse_unfunded(conn, plan)
         await write_plan(conn, cash_out, plan, actor)
         return Settled(CashOutState.COMPLETED, plan)
@@ -203,13 +201,13 @@ async def write_plan(conn: BooksConnection, cash_out: Row, plan: Plan, actor: st
     )
     await conn.insert_rows(
         "satoshimachine.dca_payments",
-        [_share_row(cash_out, plan, share, ids, now_us) for share in plan.shares],
+        [share_row(cash_out, plan, share, ids, now_us) for share in plan.shares],
     )
     await ledger.post(
         conn, SETTLED_BY_PLAN, entries_of(plan), now_us=now_us, cash_out_id=cash_out["id"]
     )
     await receivables.withhold(conn, plan, now_us)
-    hit = await conn.changed(COMPLETE, _cash_out_columns(cash_out, plan, now_us))
+    hit = await conn.changed(COMPLETE, cash_out_columns(cash_out, plan, now_us))
     ensure(hit == 1, "the claimed cash-out was lost")
     await record(
         conn,
@@ -299,66 +297,6 @@ def entries_of(plan: Plan) -> list[Entry]:
     return entries
 
 
-def _share_row(
-    cash_out: Row, plan: Plan, share: Share, ids: dict[str, LegIds], now_us: int
-) -> dict[str, Any]:
-    lamassu_id, currency = plan.given.lamassu_transaction_id, plan.given.currency
-    key = leg_key(lamassu_id, LegKind.SHARE, share.client_id)
-    whole = whole_from_minor(share.fiat_minor, currency)
-    sold_us = int(cash_out["confirmed_at_us"] or cash_out["created_us"] or now_us)
-    return {
-        "id": urlsafe_short_hash(),
-        "client_id": share.client_id,
-        "amount_sats": share.sats,
-        "amount_fiat": whole.numerator / whole.denominator,
-        "exchange_rate": share.full_sats * whole.denominator / whole.numerator,
-        "transaction_type": share.mode,
-        "lamassu_transaction_id": lamassu_id,
-        "payment_hash": ids[key].payment_hash if key in ids else None,
-        "status": share.state.value,
-        "created_at": stored_time(now_us),
-        "transaction_time": stored_time(sold_us),
-        "leg_key": key,
-        "cash_out_id": cash_out["id"],
-        "wallet_id": share.wallet_id,
-        "currency": currency,
-        "fiat_minor": share.fiat_minor,
-        "cash_out_us": sold_us,
-        "error_message": share.problem,
-        "attempts": 1,
-        "updated_us": now_us,
-        "withheld_sats": share.withheld_sats or None,
-    }
-
-
-def _cash_out_columns(cash_out: Row, plan: Plan, now_us: int) -> dict[str, Any]:
-    given, rate = plan.given, plan.given.commission_rate
-    c_eff = effective_commission(rate, given.discount_percent) if rate is not None else None
-    return {
-        "id": cash_out["id"],
-        "split_rule": given.rule.value,
-        "effective_commission": (
-            f"{c_eff.numerator}/{c_eff.denominator}" if c_eff is not None else None
-        ),
-        "funding_mode": given.funding_mode.value,
-        "source_wallet_id": given.source_wallet_id,
-        "commission_wallet_id": given.commission_wallet_id,
-        "commission_status": plan.commission_state.value,
-        "commission_message": plan.commission_problem,
-        "total_sats": plan.split.total_sats,
-        "base_sats": plan.split.base_sats,
-        "commission_sats": plan.split.commission_sats,
-        "drawn_minor": plan.drawn_minor,
-        "confirmed_sats": plan.confirmed_sats,
-        "failed_sats": plan.failed_sats,
-        "operator_remainder_sats": plan.operator_remainder_sats,
-        "clients_count": len(plan.shares),
-        "plan_hash": plan.hash,
-        "plan_json": plan.facts,
-        "processed_us": now_us,
-    }
-
-
 async def note_attempt(cash_out_id: str, message: str) -> None:
     """Say on the cash-out what the last attempt met; it stays pending."""
 
@@ -367,6 +305,19 @@ async def note_attempt(cash_out_id: str, message: str) -> None:
             "UPDATE satoshimachine.lamassu_transactions SET error_message = :message,"
             " attempts = attempts + 1 WHERE id = :id AND status = 'pending'",
             {"id": cash_out_id, "message": message},
+        )
+
+    await settlement(work)
+
+
+async def wait_for_halt(cash_out_id: str, message: str, halt_id: str) -> None:
+    """It stays pending, and out of the queue until that halt is lifted."""
+
+    async def work(conn: BooksConnection) -> None:
+        await conn.execute(
+            "UPDATE satoshimachine.lamassu_transactions SET error_message = :message,"
+            " halt_id = :halt WHERE id = :id AND status = 'pending'",
+            {"id": cash_out_id, "message": message, "halt": halt_id},
         )
 
     await settlement(work)
@@ -390,9 +341,13 @@ async def mark_failed(cash_out_id: str, message: str) -> None:
 
 
 async def pending_ids(limit: int) -> list[str]:
-    """Pending cash-outs in the order of settlement (design.md 3.5)."""
+    """Pending cash-outs in the order of settlement (design.md 3.5), without those that wait for a
+    halt to be lifted.
+    """
     rows = await crud.fetch_rows(
         "SELECT id FROM satoshimachine.lamassu_transactions WHERE status = 'pending'"
+        " AND NOT EXISTS (SELECT 1 FROM satoshimachine.halts h"
+        " WHERE h.id = halt_id AND h.lifted_us IS NULL)"
         " ORDER BY COALESCE(confirmed_at_us, created_us), id LIMIT :limit",
         {"limit": limit},
     )

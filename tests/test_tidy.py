@@ -20,7 +20,7 @@ LINES_PER_FUNCTION = 60
 # Who may import what of ours. A root module is a room of its own.
 FACTS = {"errors", "clock", "models", "database", "database_errors", "crud", "books", "domain"}
 FACTS |= {"lnbits_version", "listing", "models_previews", "models_corrections", "origin"}
-FACTS |= {"models_reconciliation", "models_watch"}
+FACTS |= {"models_reconciliation", "models_watch", "models_health"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models_corrections": {"domain", "models"},
     "models_reconciliation": {"domain", "models"},
     "models_watch": {"domain", "models"},
+    "models_health": {"domain", "models"},
     "database_errors": {"errors"},
     "database": {"errors", "database_errors"},
     "crud": FACTS,
@@ -39,6 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "indexes": set(),
     "append_only": set(),
     "tables_corrections": set(),
+    "tables_health": set(),
+    "tables_previews": set(),
     "tables_reports": set(),
     "tables_watch": set(),
     "origin": set(),
@@ -49,6 +52,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "append_only",
         "tables_corrections",
         "tables_reconciliation",
+        "tables_health",
+        "tables_previews",
         "tables_reports",
         "tables_watch",
     },

@@ -57,6 +57,7 @@ ROUTES = """
     GET findings
     GET findings/{finding_id}
     GET funds
+    GET halts
     GET health
     GET host-key
     GET needs
@@ -68,6 +69,8 @@ ROUTES = """
     GET reports/commission
     GET reports/wallets
     GET reports/{section}.csv
+    GET resuming
+    GET schedules
     GET settings
     GET setup
     GET setup/split-rules
@@ -81,6 +84,9 @@ ROUTES = """
     GET transactions/{any_id}/sides
     GET users
     GET wallets
+    GET weekly-reports
+    GET weekly-reports/{report_id}
+    GET weekly-reports/{report_id}/file
     PATCH config
     POST alerts/{alert_id}/acknowledge
     POST audit/verify
@@ -93,6 +99,9 @@ ROUTES = """
     POST deposits
     POST findings/{finding_id}/acknowledge
     POST findings/{finding_id}/notes
+    POST halts
+    POST halts/{halt_id}/lift
+    POST health/check
     POST manual-poll
     POST payments/{share_id}/cancel
     POST payments/{share_id}/retry
@@ -103,11 +112,16 @@ ROUTES = """
     POST reconciliations
     POST reconciliations/{run_id}/cancel
     POST resume/{gate}
+    POST resuming/automatic
+    POST resuming/begin
+    POST resuming/reconcile
+    POST resuming/settle
     POST setup/arm
     POST test-connection
     POST test-transaction
     POST transactions/{any_id}/retry-commission
     POST transactions/{any_id}/skip
+    POST weekly-reports
     PUT alert-settings
     PUT approval
     PUT channels/{channel_id}
@@ -396,6 +410,7 @@ async def test_no_get_changes_anything(lnbits_app: FastAPI, operator: Operator) 
     ids = {"client_id": client, "deposit_id": deposit, "section": "clients"}
     ids |= await a_finding()
     ids["alert_id"] = (await operator.api("GET", "alerts"))["data"][0]["id"]
+    ids["report_id"] = (await operator.api("POST", "weekly-reports"))["id"]
     before = await picture()
     for method, path in our_routes(lnbits_app):
         if method != "GET":

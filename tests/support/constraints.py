@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from . import constraints_corrections as more
+from . import constraints_health as health
 from . import constraints_reconciliation as runs
 from . import constraints_watch as watch
 
@@ -132,6 +133,7 @@ ROWS: dict[str, Values] = {
         "expires_us": 1,
     },
     **more.ROWS,
+    **health.ROWS,
     **runs.ROWS,
     **watch.ROWS,
 }
@@ -145,6 +147,7 @@ DEFAULTED = {
     "lamassu_config": "polling_enabled use_ssh_tunnel ssh_port",
     "polls": "full_comparison rows_read new_rows settled left_pending",
     "alerts": "times escalations",
+    **health.DEFAULTED,
     **runs.DEFAULTED,
     **watch.DEFAULTED,
 }
@@ -178,6 +181,7 @@ PRIMARY_KEYS = {
     "earlier_rows": "table_name row_id",
     "previews": "id",
     **more.PRIMARY_KEYS,
+    **health.PRIMARY_KEYS,
     **runs.PRIMARY_KEYS,
     **watch.PRIMARY_KEYS,
 }
@@ -197,6 +201,7 @@ APPEND_ONLY = (
     "settlement_legs",
     "balance_snapshots",
     *more.APPEND_ONLY,
+    *health.APPEND_ONLY,
     *runs.APPEND_ONLY,
 )
 
@@ -331,6 +336,7 @@ CHECKS: tuple[tuple[str, str, str, tuple[Values, ...]], ...] = (
     ("polls", "polls_result_check", "result IN (", ({"result": "maybe"},)),
     ("alerts", "alerts_severity_check", "severity IN (", ({"severity": "loud"},)),
     *more.CHECKS,
+    *health.CHECKS,
     *runs.CHECKS,
     *watch.CHECKS,
 )
