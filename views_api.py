@@ -14,6 +14,7 @@ from .api import (
     corrections,
     deposits,
     exports,
+    metrics,
     overview,
     people,
     previews,
@@ -26,10 +27,10 @@ from .api import (
 from .services.readiness import require_schema
 
 PREFIX = "/api/v1/dca"
+METRICS_PREFIX = "/api/v1"
 
-_superuser_router = APIRouter(
-    prefix=PREFIX, dependencies=[Depends(check_super_user), Depends(require_schema)]
-)
+_guards = [Depends(check_super_user), Depends(require_schema)]
+_superuser_router = APIRouter(prefix=PREFIX, dependencies=_guards)
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
     *(people, wallets, previews, setup, exports, summary, audit, corrections),
@@ -40,3 +41,4 @@ for _routes in (
 api_router = APIRouter()
 api_router.include_router(clients.public_router, prefix=PREFIX)
 api_router.include_router(_superuser_router)
+api_router.include_router(metrics.router, prefix=METRICS_PREFIX, dependencies=_guards)

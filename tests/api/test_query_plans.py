@@ -26,6 +26,7 @@ BIG = {
 # of the index, to find a part of an id, to count a list that is not narrowed (at most COUNT_MAX).
 # A sum never reads one.
 WHOLE_INDEX = re.compile(r"SCAN .* USING (COVERING )?INDEX")
+METRICS = "/satmachineadmin/api/v1/metrics"
 CLIENT, CASH_OUT = "{client}", "{cash_out}"
 FILTERS: list[dict[str, Any]] = [
     {},
@@ -106,6 +107,18 @@ async def test_no_query_of_the_page_reads_a_whole_big_table(
         assert queries, path
         for query, values in list(queries):
             bad += [f"{path} {params}: {step}\n{query}" for step in await _scans(query, values)]
+    assert not bad, "\n\n".join(bad)
+
+
+async def test_no_metric_reads_a_whole_big_table(
+    operator: Operator, asked: list[tuple[str, dict[str, Any]]]
+) -> None:
+    """They are read every minute, so none of them may grow with the books."""
+    answer = await operator.http.get(METRICS)
+    assert answer.status_code == 200, answer.text
+    queries = [one for one in asked if one[0].lstrip().upper().startswith("SELECT")]
+    assert 15 < len(queries) < 60
+    bad = [f"{step}\n{query}" for query, values in queries for step in await _scans(query, values)]
     assert not bad, "\n\n".join(bad)
 
 

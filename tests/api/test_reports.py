@@ -31,6 +31,14 @@ def _made_anew(lnbits_app: object) -> None:
     slow.forget()
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that does much else may take longer than a person waits."""
+    from satmachineadmin.services import slow
+
+    monkeypatch.setattr(slow, "WAIT_S", 30)
+
+
 async def books(operator: Operator, **params: Any) -> dict[str, Any]:
     found: dict[str, Any] = await operator.api("GET", "reports/books", params=params)
     return found

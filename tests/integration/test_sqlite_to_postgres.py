@@ -20,6 +20,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from fastapi import FastAPI
+from support.constraints import PRIMARY_KEYS, ROWS, UNIQUES
 from support.earlier_books import Scratch, extra_database, migrate
 from support.environment import Environment
 
@@ -43,6 +44,7 @@ FULL: dict[str, dict[str, Any]] = {
     "ledger_entries": {"amount": -5, "balance_before": 7, "balance_after": 2},
     "polls": {"cause": "timer", "result": "ok"},
     "alerts": {"severity": "warning"},
+    "corrections": {"account": "operator"},
 }
 SPARSE: dict[str, dict[str, Any]] = {
     "dca_deposits": {"status": "pending"},
@@ -94,7 +96,9 @@ def fill(file: Path) -> None:
     with closing(sqlite3.connect(file)) as raw:
         for table in tables_of(raw):
             columns = raw.execute(f"PRAGMA table_info({table})").fetchall()
-            for number, given in ((1, FULL.get(table, {})), (2, SPARSE.get(table, {}))):
+            allowed = accepted(table)
+            for number, own in ((1, FULL.get(table, {})), (2, SPARSE.get(table, {}))):
+                given = {**allowed, **own}
                 row = {
                     name: given.get(name, sample(f"{table}.{name}", kind, number, place))
                     for place, name, kind, required, default, key in columns
@@ -104,6 +108,15 @@ def fill(file: Path) -> None:
                 marks = ", ".join("?" for _ in row)
                 raw.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
         raw.commit()
+
+
+def accepted(table: str) -> dict[str, Any]:
+    """What the constraints of a table of later migrations take, but for what must differ by row."""
+    if table in FULL and table in SPARSE:
+        return {}
+    keys = [PRIMARY_KEYS.get(table, ""), *(column for name, column in UNIQUES if name == table)]
+    unique = {column for key in keys for column in key.split()}
+    return {name: value for name, value in ROWS.get(table, {}).items() if name not in unique}
 
 
 def sample(name: str, kind: str, number: int, place: int) -> Any:
