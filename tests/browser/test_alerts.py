@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from browser.axe import findings, require_axe
 from browser.stage import DESKTOP, OPERATOR, PAGE, PHONE, Stage, Visit
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 from support.receiver import receiver
 
 ALERTS = f"{PAGE}?view=alerts#books"
@@ -120,3 +120,36 @@ async def test_it_fits_and_everybody_can_use_it(
         if language == "es":
             await expect(page.get_by_test_id("channels")).to_contain_text("Canales de alerta")
     await stage.api.dca("DELETE", f"channels/{one['id']}")
+
+
+async def test_clients_are_told_what_is_on_the_screen(
+    visit: Visit, stage: Stage, screenshots: Path
+) -> None:
+    """No payout of the stage is a day late, so the list is given; what is sent goes to the API."""
+    client = (await stage.api.every("clients"))[0]
+    late = {"why": "late", "sats": 12_249, "since": None, "told_at": None}
+    row = {"client_id": client["id"], "username": client["username"], **late, "ways": ["email"]}
+    mute = {**row, "client_id": "other", "username": "nobody", "ways": []}
+
+    async def listed(route: Route) -> None:
+        if route.request.method == "GET":
+            await route.fulfill(json={"data": [row, mute], "total": 2})
+        else:
+            await route.continue_()
+
+    async with visit(OPERATOR) as visitor:
+        page = visitor.page
+        await page.route("**/client-notices", listed)
+        await page.goto(ALERTS)
+        await expect(page.get_by_test_id("notice-client")).to_have_count(2)
+        await page.get_by_test_id("notice-write").click()
+        await page.get_by_test_id("notice-message").fill("It comes tomorrow.")
+        await visitor.picture(screenshots / "notice-dialog.png")
+        async with page.expect_response("**/client-notices") as sent:
+            await page.get_by_test_id("notice-send").click()
+        answer = await sent.value
+        assert answer.request.post_data_json == {
+            "client_ids": [client["id"]],
+            "message": "It comes tomorrow.",
+        }
+        assert await answer.json() == {"queued": 0, "not_reached": [client["id"]]}

@@ -39,7 +39,7 @@ Object.assign(satmTextsEn, {
   'delivery.failed': 'Not delivered',
   'channel.off': 'Off',
   'channels': 'Alert channels',
-  'channels.text': 'Where alerts go. A critical one that nobody takes goes one level up. Addresses and keys are stored sealed and never shown again.',
+  'channels.text': 'Where alerts go. What nobody takes goes one level up. Addresses and keys are stored sealed and never shown again.',
   'channels.none': 'Nobody is told yet: alerts stand on this page only.',
   'channel.add': 'Add a channel',
   'channel.edit': 'Change the channel',

@@ -39,7 +39,7 @@ Object.assign(satmTextsEs, {
   'delivery.failed': 'No entregado',
   'channel.off': 'Apagado',
   'channels': 'Canales de alerta',
-  'channels.text': 'A dónde van las alertas. Una crítica que nadie atiende sube un nivel. Las direcciones y claves se guardan selladas y no se vuelven a mostrar.',
+  'channels.text': 'A dónde van las alertas. Lo que nadie atiende sube un nivel. Las direcciones y claves se guardan selladas y no se vuelven a mostrar.',
   'channels.none': 'Aún no se avisa a nadie: las alertas solo están en esta página.',
   'channel.add': 'Agregar un canal',
   'channel.edit': 'Cambiar el canal',
