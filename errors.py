@@ -219,8 +219,8 @@ class WaitsForHalt(Halted):
 
     code = "WAITS_FOR_HALT"
 
-    def __init__(self, message: str, *, halt_id: str):
-        super().__init__(message, halt_id=halt_id)
+    def __init__(self, message: str, *, halt_id: str = "", hint: str | None = None):
+        super().__init__(message, hint=hint, halt_id=halt_id)
         self.halt_id = halt_id
 
 

@@ -91,10 +91,8 @@ async def m021_snapshots(db: Connection) -> None:
 async def m022_watch(db: Connection) -> None:
     """Alerts that are acknowledged and told, and to whom (services/watch.py)."""
     await add_columns(db, "alerts", tables_watch.ALERT_COLUMNS)
-    for statement in tables_watch.TABLES:
-        await db.execute(statement)
+    await _make(db, tables_watch)
     await db.execute(tables_watch.FREE_KEYS)
-    await _create_indexes(db, tables_watch.INDEXES)
 
 
 async def m023_health(db: Connection) -> None:

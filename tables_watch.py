@@ -64,6 +64,7 @@ INDEXES = (
     ("idx_satm_delivery_alert", "alert_deliveries", "alert_id, created_us"),
     ("idx_satm_delivery_created", "alert_deliveries", "created_us, id"),
 )
+APPEND_ONLY = ()
 # Alerts that were resolved before there was a history.
 FREE_KEYS = (
     "UPDATE satoshimachine.alerts SET condition_key = dedupe_key,"

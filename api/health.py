@@ -73,7 +73,9 @@ async def post_halt(
     """Stop something: intake, settlement, a machine, a client, or everything."""
 
     async def run() -> dict[str, Any]:
-        return _halt(await halts.put(data.scope, data.subject, data.reason, actor), {})
+        halt = await halts.put(data.scope, data.subject, data.reason, actor)
+        await health.preflight()  # the page's first line shows it at once
+        return _halt(halt, {})
 
     return await once(key, request, run)
 
@@ -85,7 +87,9 @@ async def post_lift(
     """What it stopped goes on; settlement and everything are resumed step by step instead."""
 
     async def run() -> dict[str, Any]:
-        return _halt(await halts.lift(halt_id, data.reason, actor), {})
+        halt = await halts.lift(halt_id, data.reason, actor)
+        await health.preflight()
+        return _halt(halt, {})
 
     return await once(key, request, run)
 
@@ -126,6 +130,7 @@ async def post_begin(
 
     async def run() -> dict[str, Any]:
         await resuming.begin(data.reason, actor)
+        await health.preflight()
         return await get_resuming()
 
     return await once(key, request, run)
@@ -159,6 +164,7 @@ async def post_automatic(actor: Actor, request: Request, key: IdempotencyKey = N
 
     async def run() -> dict[str, Any]:
         await resuming.finish(actor)
+        await health.preflight()
         return await get_resuming()
 
     return await once(key, request, run)

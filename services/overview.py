@@ -11,7 +11,7 @@ from ..domain.conditions import POLL_SLACK_US
 from ..domain.days import US_PER_S
 from ..models import OperatorSettings
 from .alert_rules import rule_of
-from .gates import gate_states
+from .gates import HALTS_MAX, RESUMING, gate_states
 from .observe import META_CLOCK, META_LAST_SUCCESS
 from .setup import is_armed
 
@@ -36,7 +36,7 @@ async def read_overview(*, running: bool) -> dict[str, Any]:
     failed_count, failed_sats = await books.failed_shares()
     armed = await is_armed(config)
     state, sentence, since_us = _state(
-        config if armed else None, settings, last, success_us, gates, running
+        config if armed else None, settings, last, success_us, await _stops(gates), running
     )
     next_us = None
     if config is not None and config.polling_enabled and last is not None:
@@ -64,6 +64,24 @@ async def read_overview(*, running: bool) -> dict[str, Any]:
         "currency": settings.currency,
         "time_zone": settings.time_zone,
     }
+
+
+async def _stops(gates: dict[str, Any]) -> dict[str, Any]:
+    """What stops money work or intake as a whole: gates, halts, and a way back that has not ended.
+    A halted machine or client stops nobody else, and is told by its alert.
+    """
+    found = dict(gates)
+    for row in await crud.fetch_rows(
+        "SELECT id, scope, reason, set_us FROM satoshimachine.halts WHERE lifted_us IS NULL"
+        f" AND scope IN ('intake', 'settlement', 'everything') ORDER BY set_us LIMIT {HALTS_MAX}"
+    ):
+        message = f"{str(row['scope']).capitalize()} is halted: {row['reason']}"
+        found[str(row["id"])] = {"message": message, "since_us": row["set_us"]}
+    resuming = await crud.get_meta(RESUMING)
+    if resuming is not None:
+        message = "Work is being resumed step by step"
+        found[RESUMING] = {"message": message, "since_us": resuming["begun_us"]}
+    return found
 
 
 async def _health() -> str | None:

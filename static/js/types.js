@@ -52,6 +52,7 @@
  * @property {string | null} state_since
  * @property {boolean} configured
  * @property {boolean} polling_enabled
+ * @property {string | null} health the worst state of the last check
  * @property {number} poll_interval_s
  * @property {Poll | null} last_poll
  * @property {string | null} last_successful_poll

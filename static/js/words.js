@@ -98,6 +98,19 @@ const satmWords = {
     attention: {icon: 'warning', color: 'warning'},
     best: {icon: 'thumb_up', color: 'positive'}
   },
+  health: {
+    ok: {icon: 'check_circle', color: 'positive'},
+    warn: {icon: 'warning', color: 'warning'},
+    bad: {icon: 'error', color: 'negative'},
+    unknown: {icon: 'help_outline'}
+  },
+  halt: {
+    settlement: {icon: 'pan_tool', color: 'negative'},
+    everything: {icon: 'pan_tool', color: 'negative'},
+    intake: {icon: 'pan_tool', color: 'negative'},
+    machine: {icon: 'pan_tool', color: 'warning'},
+    client: {icon: 'pan_tool', color: 'warning'}
+  },
   check: {
     true: {icon: 'check_circle', color: 'positive'},
     warned: {icon: 'warning', color: 'warning'},

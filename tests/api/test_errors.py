@@ -174,6 +174,7 @@ async def test_what_is_not_there_is_404_in_our_words(
         "cancel": {"reason": "because"},
         "reject": {"reason": "because"},
         "acknowledge": {"note": "seen"},
+        "lift": {"reason": "because"},
         "notes": {"note": "seen"},
         "status": {"status": "confirmed"},
         "{config_id}": operator.connection(),

@@ -139,6 +139,8 @@ async def test_nothing_is_paid_by_itself_or_by_hand(operator: Operator, scope: s
             f"/satmachineadmin/api/v1/dca/process-transaction/{sale['id']}", json={}
         )
     assert await operator.balances() == paid
+    status = await operator.api("GET", "status")
+    assert (status["state"], "is halted: by SQL" in status["state_message"]) == ("halted", True)
     refused = await lift(operator, "sql", expect=409)
     assert "step by step" in refused["detail"]
     await crud.db.execute(f"UPDATE {S}.halts SET lifted_us = 2, lifted_by = 'me'")

@@ -37,7 +37,7 @@ PRIMARY_KEYS = {"health_checks": "name", "halts": "id", "weekly_reports": "id"}
 APPEND_ONLY = ("weekly_reports",)
 CHECKS: tuple[tuple[str, str, str, tuple[dict[str, Any], ...]], ...] = (
     ("health_checks", "health_checks_state_check", "state IN (", ({"state": "fine"},)),
-    ("halts", "halts_scope_check", "scope IN (", ({"scope": "world"},)),
+    ("halts", "halts_scope_check", "scope IN (", ({"scope": "world", "subject": ""},)),
     (
         "halts",
         "halts_check",
