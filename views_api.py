@@ -12,6 +12,7 @@ from .api import (
     connection,
     corrections,
     deposits,
+    evidence,
     exports,
     metrics,
     overview,
@@ -33,7 +34,7 @@ _superuser_router = APIRouter(prefix=PREFIX, dependencies=_guards)
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
     *(people, wallets, previews, setup, exports, summary, audit, corrections),
-    *(reconciliation, reports),
+    *(reconciliation, reports, evidence),
 ):
     _superuser_router.include_router(_routes.router)
 
