@@ -13,6 +13,7 @@ from .api import (
     connection,
     corrections,
     deposits,
+    evidence,
     exports,
     health,
     metrics,
@@ -35,7 +36,7 @@ _superuser_router = APIRouter(prefix=PREFIX, dependencies=_guards)
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
     *(people, wallets, previews, setup, exports, summary, audit, corrections),
-    *(reconciliation, reports, alerts, health),
+    *(reconciliation, reports, alerts, health, evidence),
 ):
     _superuser_router.include_router(_routes.router)
 

@@ -30,6 +30,7 @@ from ..domain.days import datetime_utc
 from ..errors import BadInput, NotReady
 from ..migrations import SCHEMA_VERSION
 from . import export_tables
+from .approval import META as SECOND_APPROVAL
 from .export_csv import csv_chunks
 from .exports import asked_cash_outs, report_pages
 from .list_filters import CashOutQuery
@@ -42,6 +43,7 @@ SECRET_COLUMNS = {
     "lamassu_config": {"password", "ssh_password", "ssh_private_key", "ssh_key_passphrase"},
     "alert_channels": {"url_sealed", "secret_sealed"},
 }
+SECRET_METAS = (INSTALLATION_SECRET, SECOND_APPROVAL)
 MANIFEST = "manifest.json"
 WALLET_ROWS = "lnbits_wallet_rows"
 
@@ -81,7 +83,7 @@ async def dump(parent: Path, told: Told) -> tuple[Path, dict[str, Any]]:
         "files": files,
         "left_out": {
             **{table: sorted(columns) for table, columns in SECRET_COLUMNS.items()},
-            "meta": [INSTALLATION_SECRET],
+            "meta": list(SECRET_METAS),
             WALLET_ROWS: ["preimage"],
         },
     }
@@ -159,7 +161,7 @@ async def _table_lines(table: str) -> Lines:
 
 def _without_secrets(table: str, row: Row) -> Row:
     hidden = set(SECRET_COLUMNS.get(table, ()))
-    if table == "meta" and row["name"] == INSTALLATION_SECRET:
+    if table == "meta" and row["name"] in SECRET_METAS:
         hidden = {"value"}
     return {
         name: LEFT_OUT if name in hidden and value is not None else value

@@ -50,6 +50,7 @@ ROUTES = """
     GET exports/cash-outs.csv
     GET exports/clients.csv
     GET exports/deposits.csv
+    GET exports/evidence.zip
     GET exports/findings.csv
     GET exports/report.csv
     GET exports/shares.csv

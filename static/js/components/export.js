@@ -11,7 +11,7 @@ satmComponent('satm-export', {
       const query = satmApi.query(this.params)
       return this.files.map(name => ({
         name,
-        href: `${satmApi.BASE}exports/${name}.csv${query ? `?${query}` : ''}`,
+        href: `${satmApi.BASE}exports/${name.includes('.') ? name : `${name}.csv`}${query ? `?${query}` : ''}`,
         label: satmText.t(`export.${name}`),
         caption: satmText.t(`export.${name}.caption`)
       }))

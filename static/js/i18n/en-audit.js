@@ -32,6 +32,9 @@ Object.assign(satmTextsEn, {
   'audit.change': '{before} → {after}',
   'export.audit': 'Audit trail',
   'export.audit.caption': 'Every entry with its hash, as filtered',
+  'export.evidence.zip': 'Evidence (ZIP)',
+  'export.evidence.zip.caption':
+    'Every table without secrets, with checksums; filters do not count',
   'event.share_paid': 'Failed share paid',
   'event.share_cancelled': 'Failed share given up',
   'event.commission_paid': 'Failed commission paid',

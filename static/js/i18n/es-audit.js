@@ -32,6 +32,9 @@ Object.assign(satmTextsEs, {
   'audit.change': '{before} → {after}',
   'export.audit': 'Registro de auditoría',
   'export.audit.caption': 'Cada entrada con su hash, como está filtrado',
+  'export.evidence.zip': 'Pruebas (ZIP)',
+  'export.evidence.zip.caption':
+    'Todas las tablas sin secretos, con sumas de control; sin filtros',
   'event.share_paid': 'Parte fallida pagada',
   'event.share_cancelled': 'Parte fallida abandonada',
   'event.commission_paid': 'Comisión fallida pagada',
