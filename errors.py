@@ -220,7 +220,7 @@ class WaitsForHalt(Halted):
     code = "WAITS_FOR_HALT"
 
     def __init__(self, message: str, *, halt_id: str = "", hint: str | None = None):
-        super().__init__(message, hint=hint, halt_id=halt_id)
+        super().__init__(message, hint=hint, **({"halt_id": halt_id} if halt_id else {}))
         self.halt_id = halt_id
 
 
