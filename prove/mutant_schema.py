@@ -145,6 +145,9 @@ async def migrate(kind: str, run: Callable[[str], Awaitable[None]]) -> None:
     await migrations.m018_audit_chain(connection)
     await migrations.m019_reconciliation(connection)
     await migrations.m020_corrections(connection)
+    await migrations.m021_snapshots(connection)
+    await migrations.m022_watch(connection)
+    await migrations.m023_health(connection)
 
 
 async def recorded(kind: str) -> list[str]:
