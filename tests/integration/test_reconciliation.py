@@ -280,7 +280,7 @@ INFORMATION = {
     "ledger_entries": "posting created_us seq balance_before balance_after",  # the chain's own
     "lamassu_transactions": "machine_name hold_code error_message attempts announced_us"
     " observed_us clock_difference_us changed_row changed_us operator_reason operator_by"
-    " processed_us commission_message origin effective_commission",
+    " processed_us commission_message origin effective_commission halt_id",
     "apipayments": "bolt11 extension fiat_provider preimage tag webhook webhook_status memo time"
     " extra expiry created_at updated_at labels external_id",
 }
