@@ -36,7 +36,7 @@ from satmachineadmin.services import (
     intake,
     readiness,
     reconcile_source,
-    settle,
+    settled_rows,
 )
 from support.books import clear_books, remember_start
 from support.environment import Environment
@@ -196,7 +196,7 @@ class Stage:
             (reconcile_source, "open_source", self.open_source),
             (clients, "urlsafe_short_hash", lambda: self.ids.next("client")),
             (deposits, "urlsafe_short_hash", lambda: self.ids.next("deposit")),
-            (settle, "urlsafe_short_hash", lambda: self.ids.next("share")),
+            (settled_rows, "urlsafe_short_hash", lambda: self.ids.next("share")),
             (intake, "uuid4", lambda: SimpleNamespace(hex=self.ids.next("cash_out"))),
             (announce, "queue_payments", lambda payments: None),
             (transaction_processor, "LOOK_AGAIN_S", 0.001),
