@@ -131,10 +131,13 @@ def plain_answer(answer: httpx.Response) -> bool:
     """True for a success, False for a clear refusal; anything else fails."""
     assert answer.status_code < 500, f"{answer.status_code} {answer.text[:300]}"
     if answer.is_success:
-        if answer.headers["content-type"].startswith("text/csv"):
+        kind = answer.headers["content-type"]
+        if kind.startswith("text/csv"):
             assert "\r\nEND," in answer.text, "a file that is not whole"
-        else:
+        elif kind.startswith("application/json"):
             answer.json()
+        else:
+            assert answer.content, f"an empty answer of {kind}"
         return True
     assert answer.status_code >= 400, answer.status_code
     said = answer.json()
