@@ -30,9 +30,10 @@ STEPS = (6, 14)
 ONE_PASS = ("tick", "recover", "outage", "killed", "cancelled")
 
 FOUND = (
-    "SELECT f.* FROM satoshimachine.findings f WHERE f.link <> 'source' OR NOT EXISTS (SELECT 1"
-    " FROM satoshimachine.lamassu_transactions t WHERE t.id = f.cash_out_id"
-    " AND t.changed_row IS NOT NULL) LIMIT 1"
+    "SELECT f.code, f.expected, f.actual, t.lamassu_transaction_id AS sale"
+    " FROM satoshimachine.findings f"
+    " LEFT JOIN satoshimachine.lamassu_transactions t ON t.id = f.cash_out_id"
+    " WHERE f.link <> 'source' OR t.changed_row IS NULL"
 )
 
 
@@ -100,12 +101,15 @@ class Play:
 
     async def _reconcile(self) -> None:
         """Weeks of everything that may happen leave nothing that a reconciliation would name, but
-        what Lamassu itself changed after it was settled.
+        what Lamassu itself changed after it was settled, or does not have any more.
         """
         run = await reconcile.find(await reconcile.run_now(Scope()))
         assert (run["status"], run["errors"]) == ("done", 0), f"reconciled with {dict(run)}"
         found = await own(lambda conn: conn.rows(FOUND))
-        assert not found, f"a false finding: {dict(found[0])}"
+        rows = self.machine.lamassu.rows
+        gone = [x for x in found if x["code"] == "source_vanished" and x["sale"] not in rows]
+        false = [dict(x) for x in found if x not in gone]
+        assert not false, f"a false finding: {false[0]}"
 
     async def _weeks(self) -> None:
         rng, time = self.rng, self.stage.time
