@@ -27,7 +27,7 @@ demo: $(VENV)
 
 test:
 	@$(MAKE) --no-print-directory check
-	@printf '\n==> All tests, on SQLite and on PostgreSQL side by side: some minutes\n'
+	@printf '\n==> Tests on SQLite and on PostgreSQL side by side: some minutes\n'
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target postgres sqlite unit once
 
 # Databases of tests need no disk, and waiting for one is half of their time: they lie in memory
