@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, HTTPException
 from lnbits.core.models import User
 from lnbits.decorators import check_super_user, check_user_exists
 from lnbits.helpers import template_renderer
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
+
+from .page_parts import FRAME, PARTS, part_source, part_url
+
+# A part's address names its content, so that what was kept is never an older one.
+KEPT_FOR_A_YEAR = "private, max-age=31536000, immutable"
 
 page_router = APIRouter(dependencies=[Depends(check_super_user)])
 
@@ -19,7 +25,21 @@ async def index(
     request: Request, user: Annotated[User, Depends(check_user_exists)]
 ) -> HTMLResponse:
     """The operator's page."""
+    frame = await asyncio.to_thread(part_url, FRAME)
     page: HTMLResponse = template_renderer(["satmachineadmin/templates"]).TemplateResponse(
-        request, "satmachineadmin/index.html", {"user": user.json()}
+        request, "satmachineadmin/index.html", {"user": user.json(), "frame": frame}
     )
     return page
+
+
+@page_router.get("/parts/{part}.js", response_class=Response)
+async def page_part(part: str, v: str) -> Response:
+    """One part of the page as a script; of the version this LNbits runs, or nothing."""
+    known = part in PARTS and (await asyncio.to_thread(part_url, part)).endswith(f"?v={v}")
+    if not known:
+        raise HTTPException(404, "Reload the page: this part of it is not of this version.")
+    return Response(
+        part_source(part),
+        media_type="text/javascript",
+        headers={"Cache-Control": KEPT_FOR_A_YEAR},
+    )

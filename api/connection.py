@@ -21,7 +21,7 @@ from ..models import (
     StoredConfig,
     UpdateSettings,
 )
-from ..services import connection, operator_settings
+from ..services import connection, connection_test, operator_settings
 from ..services.observe import META_CLOCK, META_LAST_SUCCESS
 from .routing import Actor, AnsweringRoute, changes
 
@@ -91,7 +91,7 @@ async def put_host_key(data: HostKeyRequest, actor: Actor) -> PublicConfig:
 async def post_test_connection(actor: Actor) -> dict[str, Any]:
     """Try every step from SSH to rows. Answers 200 with `success` false when one fails."""
     try:
-        steps = await connection.test_connection(actor)
+        steps = await connection_test.test_connection(actor)
     except SatMachineError as exc:
         return {"success": False, "message": exc.message, **exc.answer(), "steps": []}
     failed = next((step for step in steps if step.ok is False), None)
@@ -102,6 +102,13 @@ async def post_test_connection(actor: Actor) -> dict[str, Any]:
         "hint": failed.hint if failed else None,
         "steps": [vars(step) for step in steps],
     }
+
+
+@router.get("/test-connection")
+async def get_test_connection() -> dict[str, Any]:
+    """How far the test is that runs now: the steps that have ended, as `POST` answers them."""
+    steps = connection_test.steps_so_far()
+    return {"running": steps is not None, "steps": [vars(step) for step in steps or ()]}
 
 
 def _settings(settings: OperatorSettings, clock_difference_us: Any) -> dict[str, Any]:

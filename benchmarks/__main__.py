@@ -21,7 +21,7 @@ from .table import render
 CHECKOUT = Path(__file__).resolve().parents[1]
 CACHE = CHECKOUT / ".cache"
 DATABASES = ("sqlite", "postgres")
-PARTS = ("distribute", "empty", "history", "lists", "reconcile")
+PARTS = ("distribute", "empty", "history", "lists", "reconcile", "backlog")
 
 
 def arguments() -> argparse.Namespace:

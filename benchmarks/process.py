@@ -27,7 +27,7 @@ import time  # noqa: E402
 from collections.abc import Awaitable, Callable  # noqa: E402
 from typing import Any  # noqa: E402
 
-from . import distribute, empty_poll, history, lists, profiling, reconcile  # noqa: E402
+from . import backlog, distribute, empty_poll, history, lists, profiling, reconcile  # noqa: E402
 from .world import World, running_world  # noqa: E402
 
 PARTS: dict[str, Callable[[World, int], Awaitable[Any]]] = {
@@ -36,6 +36,7 @@ PARTS: dict[str, Callable[[World, int], Awaitable[Any]]] = {
     "history": history.measure,
     "lists": lists.measure,
     "reconcile": reconcile.measure,
+    "backlog": backlog.measure,
 }
 
 

@@ -24,7 +24,21 @@ def render(results: dict[str, Any]) -> str:
             lines += ["", f"{database}: what the page waits for", *_lists(found["lists"])]
         if "reconcile" in found:
             lines += ["", f"{database}: a reconciliation", *_reconcile(found["reconcile"])]
+        if "backlog" in found:
+            lines += ["", f"{database}: another user during a backlog", *_backlog(found["backlog"])]
     return "\n".join(lines)
+
+
+def _backlog(found: dict[str, Any]) -> list[str]:
+    names = ("requests", "median_ms", "p95_ms", "max_ms", "median_over_idle")
+    rows = [
+        [when, *(found[when].get(name, "") for name in names)]
+        for when in ("idle", "settling", "telling")
+    ]
+    done = f"{found['sales']} cash-outs x {found['clients']} clients in {found['settled_s']} s"
+    rate = f"{found['cash_outs_per_minute']} a minute"
+    told = f"wallets were told {found['told_after_s']} s later"
+    return [*_grid(("phase", *names), rows), f"{done}, {rate}; {told}"]
 
 
 def _reconcile(found: dict[str, Any]) -> list[str]:

@@ -15,7 +15,6 @@ from uuid import uuid4
 from .. import clock, crud
 from ..adapters import wallet_rows
 from ..adapters.audit import record
-from ..adapters.connection_test import TestStep, test_connection_steps
 from ..adapters.secret_box import seal, unseal
 from ..adapters.settlement import settlement
 from ..adapters.ssh_tunnel import fetch_host_key, parse_host_key, validate_private_key
@@ -305,21 +304,6 @@ async def _configured(conn: BooksConnection) -> StoredConfig:
     if config is None:
         raise NotConfigured("No connection to Lamassu is saved")
     return config
-
-
-async def test_connection(actor: str) -> list[TestStep]:
-    """Every step from SSH to rows, each with its own result; remembers how it went."""
-    steps = await test_connection_steps(source_settings(await crud.get_config()))
-    failed = next((step.name for step in steps if step.ok is False), None)
-    now_us = clock.now_us()
-
-    async def work(conn: BooksConnection) -> None:
-        await crud.store_test_result(failed is None, now_us, conn)
-        detail = {"success": failed is None, "failed_step": failed}
-        await record(conn, "connection_tested", "config", detail, actor=actor, now_us=now_us)
-
-    await settlement(work)
-    return steps
 
 
 def fingerprint(host_key_line: str | None) -> str | None:

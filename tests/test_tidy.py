@@ -64,7 +64,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": FACTS | {"services", "api", "transaction_processor"},
     "cli": FACTS | {"services", "cli"},
     "tools": set(),  # finds LNbits and hands over to cli
-    "views": {"errors", "models", "services", "api"},
+    "page_parts": set(),
+    "views": {"errors", "models", "services", "api", "page_parts"},
     "views_api": {"errors", "services", "api"},
     "transaction_processor": {"errors", "clock", "database", "crud", "adapters", "services"},
     "tasks": {"errors", "clock", "crud", "origin", "services", "transaction_processor"},

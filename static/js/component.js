@@ -1,6 +1,12 @@
 // @ts-check
 /**
- * Register a component of the page: script `components/<name>.js`, template `#<name>` from
+ * Templates of the components that are loaded, by name.
+ * @type {Record<string, string>}
+ */
+const satmTemplates = {}
+
+/**
+ * Register a component of the page: script `components/<name>.js`, template
  * `templates/satmachineadmin/components/<name>.html`. Every one of them can say and format things.
  *
  * @param {string} name
@@ -8,7 +14,7 @@
  */
 function satmComponent(name, options) {
   window.app.component(name, {
-    template: `#${name}`,
+    template: satmTemplates[name],
     delimiters: ['${', '}'],
     ...options,
     methods: {

@@ -78,6 +78,7 @@ ROUTES = """
     GET start-point/preview
     GET status
     GET summary
+    GET test-connection
     GET transactions
     GET transactions/{any_id}
     GET transactions/{any_id}/distributions
@@ -171,7 +172,7 @@ async def test_the_routes_are_these(lnbits_app: FastAPI) -> None:
         for method in methods
     }
     wanted = {line.strip() for line in ROUTES.strip().splitlines()}
-    wanted |= {f"GET {PAGE}", f"GET {API_PREFIX}/metrics"}
+    wanted |= {f"GET {PAGE}", f"GET {PAGE}parts/{{part}}.js", f"GET {API_PREFIX}/metrics"}
     assert found == wanted
     assert len(our_routes(lnbits_app)) == len(wanted), "a route that the OpenAPI text hides"
 
@@ -265,6 +266,7 @@ async def test_a_refused_browser_sees_nothing_of_ours(
         )
         assert answer.status_code in (401, 403)
         assert "satmachineadmin/static" not in answer.text
+        assert "satmachineadmin/parts" not in answer.text
 
 
 async def test_client_limits_need_no_login(anonymous: httpx.AsyncClient) -> None:
@@ -319,6 +321,10 @@ def changing(app: FastAPI) -> list[tuple[str, str]]:
 
 def needed(path: str) -> dict[str, str]:
     """Parameters a route cannot do without."""
+    from satmachineadmin.page_parts import part_url
+
+    if path.endswith("/parts/{part}.js"):
+        return {"v": part_url("lists").partition("?v=")[2]}
     return {"start_at": LONG_AGO} if "start-point" in path else {}
 
 
@@ -410,6 +416,7 @@ async def test_no_get_changes_anything(lnbits_app: FastAPI, operator: Operator) 
     deposit = (await operator.api("GET", "deposits"))["data"][0]["id"]
     ids = {"client_id": client, "deposit_id": deposit, "section": "clients"}
     ids |= await a_finding()
+    ids["part"] = "lists"
     ids["alert_id"] = (await operator.api("GET", "alerts"))["data"][0]["id"]
     ids["report_id"] = (await operator.api("POST", "weekly-reports"))["id"]
     before = await picture()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timezone
 from typing import Any
 
@@ -74,6 +75,21 @@ async def until_arming(operator: Operator, start_at: str | None = LONG_AGO) -> N
     await operator.api("PUT", "settings", json={"split_rule": "margin"})
     await operator.api("PUT", "settings", json=TERMS)
     await operator.api("PUT", "setup/start", json={"start_at": start_at})
+
+
+async def test_the_connection_test_is_told_while_it_runs(operator: Operator) -> None:
+    """A step that waits for a silent server is seen to wait; nothing is told of no test."""
+    quiet = {"running": False, "steps": []}
+    assert await operator.api("GET", "test-connection") == quiet
+    whole = asyncio.ensure_future(operator.api("POST", "test-connection"))
+    told = []
+    while not whole.done():
+        told.append(await operator.api("GET", "test-connection"))
+    steps = (await whole)["steps"]
+    running = [look["steps"] for look in told if look["running"]]
+    assert all(steps[: len(seen)] == seen for seen in running)
+    assert len({len(seen) for seen in running}) > 1, "it was seen at one moment only"
+    assert await operator.api("GET", "test-connection") == quiet
 
 
 async def test_nothing_is_set_up(beginner: Operator) -> None:

@@ -46,6 +46,29 @@ async def test_nobody_else_does(
         visitor.errors.clear()  # LNbits' own page tells the refusal to the console
 
 
+@pytest.mark.parametrize("what", ["tab", "dialog"])
+async def test_a_part_that_does_not_come_says_so(visit: Visit, what: str) -> None:
+    """Each part of the page is loaded when it is first opened; without LNbits it can be retried."""
+    async with visit(OPERATOR) as visitor:
+        page = visitor.page
+        await opened(page)
+        await page.route("**/parts/lists.js*", lambda route: route.abort())
+        if what == "tab":
+            await page.get_by_test_id("tab-clients").click()
+            there = page.get_by_test_id("add-client")
+        else:
+            await page.get_by_label("More actions").click()
+            await page.get_by_test_id("menu-settings").click()
+            there = page.get_by_test_id("save-settings")
+        problem = page.get_by_role("alert").filter(has_text="could not be loaded")
+        await expect(problem).to_be_visible()
+        await page.unroute("**/parts/lists.js*")
+        await problem.get_by_text("Try again", exact=True).click()
+        await expect(there).to_be_visible()
+        await expect(problem).not_to_be_visible()
+        visitor.errors.clear()  # the browser tells the console of the script that did not come
+
+
 async def test_the_connection_test_shows_its_steps(visit: Visit, screenshots: Path) -> None:
     async with visit(OPERATOR) as visitor:
         page = visitor.page

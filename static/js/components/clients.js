@@ -1,20 +1,5 @@
 // @ts-check
 /**
- * Client id -> name, for rows that carry only the id. As many as one page of the API holds.
- * @returns {Promise<Record<string, string>>}
- */
-async function satmClientNames() {
-  try {
-    const page = await satmApi.get('clients', {limit: 1000})
-    return Object.fromEntries(
-      page.data.map(client => [client.id, client.username])
-    )
-  } catch {
-    return {} // the ids are shown then
-  }
-}
-
-/**
  * How a client takes part. A mode the server does not know, or a fixed one without a limit, takes
  * nothing.
  * @param {Client} client

@@ -41,6 +41,9 @@ satmComponent('satm-page', {
         if (tab !== this.tab) this.$router.push(satmAddress.to(tab))
       }
     },
+    clientPageOpen() {
+      return satmQuery.get('client_page') !== ''
+    },
     /** Opened by address, so that a cash-out can be linked to: `?cash_out=<id>`. */
     cashOutOpen: {
       get() {
@@ -205,12 +208,7 @@ satmComponent('satm-page', {
       this.testing = true
       this.result = null
       if (this.dialog !== 'test') this.showConnection()
-      try {
-        this.result = await satmApi.send('POST', 'test-connection')
-      } catch (error) {
-        const {detail, hint, code} = satmApi.problem(error)
-        this.result = {success: false, message: detail, hint, code, steps: []}
-      }
+      this.result = await satmConnectionTest(soFar => (this.result = soFar))
       this.testing = false
       this.loadConfig()
     }

@@ -34,12 +34,7 @@ satmComponent('satm-setup-database', {
     async test() {
       this.testing = true
       this.result = null
-      try {
-        this.result = await satmApi.send('POST', 'test-connection')
-      } catch (error) {
-        const {detail, hint, code} = satmApi.problem(error)
-        this.result = {success: false, message: detail, hint, code, steps: []}
-      }
+      this.result = await satmConnectionTest(soFar => (this.result = soFar))
       this.testing = false
       this.$emit('changed')
     }

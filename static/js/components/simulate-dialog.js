@@ -1,4 +1,19 @@
 // @ts-check
+/**
+ * Client id -> name, for rows that carry only the id. As many as one page of the API holds.
+ * @returns {Promise<Record<string, string>>}
+ */
+async function satmClientNames() {
+  try {
+    const page = await satmApi.get('clients', {limit: 1000})
+    return Object.fromEntries(
+      page.data.map(client => [client.id, client.username])
+    )
+  } catch {
+    return {} // the ids are shown then
+  }
+}
+
 // What a sale would give now: the split and the shares. Moves nothing, stores nothing.
 satmComponent('satm-simulate-dialog', {
   props: {

@@ -1,7 +1,5 @@
 // @ts-check
-// The connection test, step by step; its result stays until the next one.
-const SATM_STEP_PAUSE_MS = 120
-
+// The connection test: its steps as they end; its result stays until the next one.
 satmComponent('satm-test-steps', {
   props: {
     testing: {type: Boolean, default: false},
@@ -10,13 +8,10 @@ satmComponent('satm-test-steps', {
     lastSuccess: {type: Boolean, default: null}
   },
   emits: ['test', 'host-key'],
-  data() {
-    return {count: 0, timer: 0}
-  },
   computed: {
     /** @returns {TestStep[]} */
     shown() {
-      return (this.result?.steps ?? []).slice(0, this.count)
+      return this.result?.steps ?? []
     },
     headline() {
       const {t} = satmText
@@ -35,23 +30,7 @@ satmComponent('satm-test-steps', {
       return satmText.t('test.failedAt', {step})
     }
   },
-  watch: {
-    result() {
-      this.count = 0
-      clearTimeout(this.timer)
-      if (this.result) this.showNext()
-    }
-  },
-  beforeUnmount() {
-    clearTimeout(this.timer)
-  },
   methods: {
-    showNext() {
-      this.count++
-      if (this.count < this.result.steps.length) {
-        this.timer = setTimeout(this.showNext, SATM_STEP_PAUSE_MS)
-      }
-    },
     /** An ok step with a code went well and has something to say. */
     mark(step) {
       return step.ok && step.code ? 'warned' : String(step.ok)

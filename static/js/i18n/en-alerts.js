@@ -2,7 +2,6 @@
 // Texts of alerts; es-alerts.js has the same keys.
 // prettier-ignore
 Object.assign(satmTextsEn, {
-  'books.alerts': 'Alerts',
   'alert': 'Alert',
   'alerts.text': 'What needs somebody, told to your channels until somebody takes it. Taking one stops telling others; it does not mend its cause.',
   'alerts.state.open': 'Open',

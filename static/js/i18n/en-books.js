@@ -6,5 +6,6 @@ Object.assign(satmTextsEn, {
   'books': 'Parts of the books',
   'books.reconciliation': 'Reconciliation',
   'books.reports': 'Reports',
-  'books.audit': 'Audit trail'
+  'books.audit': 'Audit trail',
+  'books.alerts': 'Alerts'
 })

@@ -91,8 +91,5 @@ Object.assign(satmTextsEn, {
   'client.claimed': 'Owes for over-payments',
   'client.claimed.value': '{sats}, {pace} % of each share',
   'how.withheld': '{sats} kept for what they were paid too much',
-  'share.withheld': '{sats} kept for an over-payment',
-  'need.corrections_proposed': '{n} correction waits for the second person | {n} corrections wait for the second person',
-  'need.audit_chain': 'The audit trail is not as it was written',
-  'need.act.audit': 'Look'
+  'share.withheld': '{sats} kept for an over-payment'
 })

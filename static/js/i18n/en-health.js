@@ -10,7 +10,6 @@ Object.assign(satmTextsEn, {
   'health.warn': 'Warning',
   'health.bad': 'Bad',
   'health.unknown': 'Not known',
-  'health.header': 'Health',
   'health.name.halts': 'Halts',
   'health.name.heartbeat': 'Poller',
   'health.name.ssh': 'SSH server',

@@ -1,7 +1,6 @@
 // @ts-check
 // prettier-ignore
 Object.assign(satmTextsEn, {
-  'processById': 'Process by id',
   'preview.looking': 'Working out exactly what would happen…',
   'preview.look': 'Show what would happen',
   'preview.edit': 'Change',

@@ -77,5 +77,16 @@ Object.assign(satmTextsEn, {
   'chart.clients.received': 'Received',
   'chart.clients.others': '{n} other | {n} others',
   'chart.clients.sentence': '{name} received most: {sats}, {part} of all.',
-  'chart.part': 'Part'
+  'chart.part': 'Part',
+  'need.corrections_proposed': '{n} correction waits for the second person | {n} corrections wait for the second person',
+  'need.audit_chain': 'The audit trail is not as it was written',
+  'need.act.audit': 'Look',
+  'need.act.books': 'To the books',
+  'need.reconciliation_mismatch': 'The reconciliation found a difference',
+  'need.reconciliation_failed': 'The last reconciliation failed',
+  'need.reconciliation_not_stored': 'What the reconciliation found could not be stored',
+  'health.header': 'Health',
+  'processById': 'Process by id',
+  'part.failed': 'This part of the page could not be loaded',
+  'part.failed.hint': 'Try again. If LNbits was updated meanwhile, reload the page.'
 })

@@ -160,9 +160,5 @@ Object.assign(satmTextsEn, {
   'advice.row_differs': 'LNbits’ payment row was changed. Put it back as it was.',
   'advice.row_doubled': 'The payment row stands in a second wallet, too: those sats came from nowhere. Take the extra row away in LNbits, or recover the sats from the client.',
   'advice.row_unknown': 'A wallet holds a payment that only this product may write, and the ledger does not know it: an old backup of the ledger, or somebody wrote it by SQL.',
-  'advice.duplicate_hash': 'Another payment carries the hash of one of ours. A client knows the preimage and can make such a one; look whether it is theirs.',
-  'need.act.books': 'To the books',
-  'need.reconciliation_mismatch': 'The reconciliation found a difference',
-  'need.reconciliation_failed': 'The last reconciliation failed',
-  'need.reconciliation_not_stored': 'What the reconciliation found could not be stored'
+  'advice.duplicate_hash': 'Another payment carries the hash of one of ours. A client knows the preimage and can make such a one; look whether it is theirs.'
 })

@@ -2,7 +2,6 @@
 // Textos de las alertas; en-alerts.js tiene las mismas claves.
 // prettier-ignore
 Object.assign(satmTextsEs, {
-  'books.alerts': 'Alertas',
   'alert': 'Alerta',
   'alerts.text': 'Lo que necesita a alguien, avisado a sus canales hasta que alguien lo atienda. Atenderlo detiene los avisos; no arregla la causa.',
   'alerts.state.open': 'Abiertas',

@@ -6,5 +6,6 @@ Object.assign(satmTextsEs, {
   'books': 'Partes de los libros',
   'books.reconciliation': 'Conciliación',
   'books.reports': 'Informes',
-  'books.audit': 'Auditoría'
+  'books.audit': 'Auditoría',
+  'books.alerts': 'Alertas'
 })

@@ -91,8 +91,5 @@ Object.assign(satmTextsEs, {
   'client.claimed': 'Debe por pagos de más',
   'client.claimed.value': '{sats}, {pace} % de cada parte',
   'how.withheld': '{sats} retenidos por lo que se les pagó de más',
-  'share.withheld': '{sats} retenidos por un pago de más',
-  'need.corrections_proposed': '{n} corrección espera a la segunda persona | {n} correcciones esperan a la segunda persona',
-  'need.audit_chain': 'El registro de auditoría no está como se escribió',
-  'need.act.audit': 'Ver'
+  'share.withheld': '{sats} retenidos por un pago de más'
 })

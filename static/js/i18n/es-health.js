@@ -10,7 +10,6 @@ Object.assign(satmTextsEs, {
   'health.warn': 'Aviso',
   'health.bad': 'Mal',
   'health.unknown': 'Sin datos',
-  'health.header': 'Salud',
   'health.name.halts': 'Paradas',
   'health.name.heartbeat': 'Consulta periódica',
   'health.name.ssh': 'Servidor SSH',

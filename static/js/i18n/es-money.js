@@ -1,7 +1,6 @@
 // @ts-check
 // prettier-ignore
 Object.assign(satmTextsEs, {
-  'processById': 'Procesar por id',
   'preview.looking': 'Calculando exactamente qué pasaría…',
   'preview.look': 'Mostrar qué pasaría',
   'preview.edit': 'Cambiar',

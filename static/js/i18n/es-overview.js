@@ -77,5 +77,16 @@ Object.assign(satmTextsEs, {
   'chart.clients.received': 'Recibido',
   'chart.clients.others': '{n} otro | {n} otros',
   'chart.clients.sentence': '{name} recibió más: {sats}, {part} de todo.',
-  'chart.part': 'Parte'
+  'chart.part': 'Parte',
+  'need.corrections_proposed': '{n} corrección espera a la segunda persona | {n} correcciones esperan a la segunda persona',
+  'need.audit_chain': 'El registro de auditoría no está como se escribió',
+  'need.act.audit': 'Ver',
+  'need.act.books': 'A los libros',
+  'need.reconciliation_mismatch': 'La conciliación encontró una diferencia',
+  'need.reconciliation_failed': 'La última conciliación falló',
+  'need.reconciliation_not_stored': 'No se pudo guardar lo que encontró la conciliación',
+  'health.header': 'Salud',
+  'processById': 'Procesar por id',
+  'part.failed': 'No se pudo cargar esta parte de la página',
+  'part.failed.hint': 'Inténtelo de nuevo. Si LNbits se actualizó entretanto, recargue la página.'
 })

@@ -160,9 +160,5 @@ Object.assign(satmTextsEs, {
   'advice.row_differs': 'La fila de pago de LNbits fue cambiada. Repóngala como estaba.',
   'advice.row_doubled': 'La fila de pago está también en una segunda billetera: esos sats salieron de la nada. Quite la fila sobrante en LNbits, o recupere los sats del cliente.',
   'advice.row_unknown': 'Una billetera tiene un pago que solo este producto puede escribir, y el libro mayor no lo conoce: una copia antigua del libro mayor, o alguien lo escribió por SQL.',
-  'advice.duplicate_hash': 'Otro pago lleva el hash de uno nuestro. Un cliente conoce la preimagen y puede hacer uno así; mire si es suyo.',
-  'need.act.books': 'A los libros',
-  'need.reconciliation_mismatch': 'La conciliación encontró una diferencia',
-  'need.reconciliation_failed': 'La última conciliación falló',
-  'need.reconciliation_not_stored': 'No se pudo guardar lo que encontró la conciliación'
+  'advice.duplicate_hash': 'Otro pago lleva el hash de uno nuestro. Un cliente conoce la preimagen y puede hacer uno así; mire si es suyo.'
 })
