@@ -15,6 +15,7 @@ from . import clock, crud
 from .errors import Disposition, PollRunning, SatMachineError
 from .origin import came_from
 from .services import health, reconcile, schedules
+from .services.announce import tell_rest
 from .services.audit_chain import note_daily_head
 from .services.readiness import require_schema
 from .services.reconcile_schedule import queue_if_due
@@ -29,6 +30,8 @@ SCHEDULES_S = 60  # how soon a due health check or weekly audit is noticed
 RECONCILE_S = 30  # how soon a due or interrupted reconciliation is noticed; some small queries
 WATCH_NAME = "ext_satmachineadmin_watch"
 WATCH_S = 30  # how soon a condition is noticed and a message that is due is sent
+TELL_NAME = "ext_satmachineadmin_tell"
+TELL_S = 5  # how soon the wallets of a large backlog hear of it; one small query
 HEARTBEAT_S = 5  # how soon a stop, a new interval or a due poll is noticed; one small query
 BACKOFF_FIRST_S = 60
 STOP_WAIT_S = 10  # a settlement in progress ends in milliseconds, a query to the ATM is cut
@@ -53,13 +56,14 @@ def satmachineadmin_start() -> None:
     task_manager.create_permanent_task(heartbeat, name=TASK_NAME, interval=HEARTBEAT_S)
     task_manager.create_permanent_task(reconciling, name=RECONCILE_NAME, interval=RECONCILE_S)
     task_manager.create_permanent_task(watching, name=WATCH_NAME, interval=WATCH_S)
+    task_manager.create_permanent_task(telling, name=TELL_NAME, interval=TELL_S)
     task_manager.create_permanent_task(scheduled, name=SCHEDULES_NAME, interval=SCHEDULES_S)
 
 
 async def satmachineadmin_stop() -> None:
     """Called by LNbits at deactivation, upgrade and uninstall: no poller is left behind."""
     await reconcile.stop_working()
-    for name in (TASK_NAME, RECONCILE_NAME, WATCH_NAME, SCHEDULES_NAME):
+    for name in (TASK_NAME, RECONCILE_NAME, WATCH_NAME, TELL_NAME, SCHEDULES_NAME):
         task = task_manager.get_task(name)
         if task is None:
             continue
@@ -92,6 +96,17 @@ async def watching() -> None:
         logger.warning(f"event=watch_left code={exc.code} message={exc.message}")
     except Exception:
         logger.exception("event=watch_crashed")
+
+
+async def telling() -> None:
+    """Tell wallets what a large backlog left untold. A task of its own: it takes its time."""
+    try:
+        await require_schema()
+        await tell_rest()
+    except SatMachineError as exc:
+        logger.warning(f"event=telling_left code={exc.code} message={exc.message}")
+    except Exception:
+        logger.exception("event=telling_crashed")
 
 
 async def scheduled() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -54,6 +55,10 @@ from .services.source import source_settings
 
 # A tick that settles this many gives the loop back; the next one follows at once.
 SETTLE_PER_TICK_MAX = 500
+# More than this is a backlog: it gives others twice the time that each settlement took, so that
+# most of their requests meet a pause.
+BACKLOG_FROM = 100
+BACKLOG_PAUSE = 2.0
 LEASE_NAME = "tick"
 LEASE_S = 60  # longer than any single step, short enough after a kill
 LEASE_RENEW_EVERY_S = 15
@@ -269,8 +274,10 @@ async def _settle_pending(report: Report, shown: Shown | None, actor: str) -> No
     hashes = {} if shown is None else await pending_of(shown)
     ids = list(hashes) if shown is not None else await settle.pending_ids(SETTLE_PER_TICK_MAX)
     report.more = shown is None and len(ids) == SETTLE_PER_TICK_MAX
+    pause = BACKLOG_PAUSE if len(ids) > BACKLOG_FROM else 0
     for done, cash_out_id in enumerate(ids):
         await show("settling", done, len(ids))
+        started_s = time.monotonic()
         try:
             settled = await settle.settle_cash_out(
                 cash_out_id, actor=actor, shown_hash=hashes.get(cash_out_id)
@@ -306,7 +313,8 @@ async def _settle_pending(report: Report, shown: Shown | None, actor: str) -> No
             report.settled += 1
         else:
             report.held += 1
-        await asyncio.sleep(0)  # LNbits answers its users between two settlements
+        # LNbits answers its users between two settlements.
+        await asyncio.sleep(pause * (time.monotonic() - started_s))
     await resolve_now("funding")
 
 

@@ -39,6 +39,11 @@ def queue_payments(payments: Sequence[Payment]) -> None:
             return
 
 
+def waiting() -> int:
+    """Payments that LNbits' listener has not taken yet."""
+    return task_manager.internal_invoice_queue.qsize()
+
+
 async def incoming_payments(checking_ids: Sequence[str]) -> list[Payment]:
     """The incoming payments of these ids, as LNbits' listeners expect them."""
     if not checking_ids:

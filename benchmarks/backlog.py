@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from lnbits.core.crud import get_wallet
 from satmachineadmin import transaction_processor as processor
+from satmachineadmin.services.announce import tell_rest
 from support.lnbits_app import make_wallet
 
 from .world import World
@@ -48,7 +49,7 @@ async def measure(world: World, repeat: int) -> dict[str, Any]:
         settling = await _ask(other, lambda: not work.done())
         await work
         settled_s = time.perf_counter() - started
-        telling = asyncio.ensure_future(world.drain())
+        telling = asyncio.ensure_future(_tell(world))
         told = await _ask(other, lambda: not telling.done())
         await telling
     await world.prove()
@@ -71,6 +72,12 @@ async def _work_off() -> None:
         if not report.more:
             return
     raise AssertionError(f"the backlog is not done after {PASSES_MAX} passes")
+
+
+async def _tell(world: World) -> None:
+    """As the task does that tells what the passes left."""
+    await tell_rest()
+    await world.drain()
 
 
 async def _ask(client: httpx.AsyncClient, going_on: Callable[[], bool]) -> list[float]:

@@ -5,6 +5,7 @@ On SQLite files are put back, on PostgreSQL the rows of all tables.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -244,13 +245,19 @@ def super_journals() -> list[Path]:
     return sorted(files()[0].parent.glob("*.sqlite3-mj*"))
 
 
-def on_both(*statements: str) -> None:
-    """Prepare, or clear away, the rows that the killed process changes."""
-    for path in files():
-        with contextlib.closing(sqlite3.connect(path, timeout=10)) as raw:
-            for statement in statements:
-                raw.execute(statement)
-            raw.commit()
+async def on_both(*statements: str) -> None:
+    """Prepare, or clear away, the rows that the killed process changes. In a thread: who holds a
+    lock meanwhile may need the event loop to let it go.
+    """
+
+    def work() -> None:
+        for path in files():
+            with contextlib.closing(sqlite3.connect(path, timeout=10)) as raw:
+                for statement in statements:
+                    raw.execute(statement)
+                raw.commit()
+
+    await asyncio.to_thread(work)
 
 
 def changed_rows(path: Path) -> tuple[int, int]:
@@ -265,7 +272,6 @@ def kill_in_commit() -> int:
 
     Returns how many of its commits had come through before.
     """
-    on_both(*PREPARE)
     for commits in range(KILLS_MAX):
         command = [sys.executable, "-c", CHILD, *map(str, files())]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
@@ -284,13 +290,14 @@ def kill_in_commit() -> int:
 @scene(DISK, "cut half way")
 async def killed_in_commit(bench: Bench) -> Outcome:
     """a process is killed (SIGKILL) in the middle of a commit over both files"""
+    await on_both(*PREPARE)
     commits = kill_in_commit()
     readiness.forget()
     error = await bench.attempt()
     check(error is None, f"not recovered: {error!r}")
     check({changed_rows(path) for path in files()} == {(commits,) * 2}, "half a commit stayed")
     check(not super_journals(), "a super-journal stayed")
-    on_both("DROP TABLE killed")
+    await on_both("DROP TABLE killed")
     outcome = Outcome(sale=await bench.state(), alerts=await bench.alerts())
     outcome.notes = ["SQLite undid both halves"]
     await bench.nothing_held()
@@ -302,6 +309,7 @@ async def killed_in_commit(bench: Bench) -> Outcome:
 @scene("moved files", "after a kill in mid-commit")
 async def moved_after_a_kill(bench: Bench) -> Outcome:
     """a kill in mid-commit, and the files are moved to another folder before LNbits starts"""
+    await on_both(*PREPARE)
     commits = kill_in_commit()
     home = files()[0].parent
     kept, moved = home / "kept", home / "moved"
@@ -329,7 +337,7 @@ async def moved_after_a_kill(bench: Bench) -> Outcome:
     outcome.recovery = "the operator puts the files back to their old place"
     await bench.recovers(outcome)
     check({changed_rows(path) for path in files()} == {(commits,) * 2}, "half a commit stayed")
-    on_both("DROP TABLE killed")
+    await on_both("DROP TABLE killed")
     for folder in (kept, moved):
         shutil.rmtree(folder)
     return outcome

@@ -55,6 +55,9 @@ class SatmLive {
     this.socket = null
     this.timer = 0
     this.up = false
-    socket?.close()
+    if (!socket) return
+    // Closed before it was open, a browser would complain of it in its console.
+    if (socket.readyState !== WebSocket.CONNECTING) socket.close()
+    else socket.onopen = () => socket.close()
   }
 }

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from satmachineadmin.dev.embedded_lamassu import EmbeddedLamassu
     from satmachineadmin.dev.lnbits_api import LnbitsApi
 
-CHROMIUM = Path("/usr/bin/chromium")
+# The one without a window needs half of the time; the other one is on more machines.
+BROWSERS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
+CHROMIUM = next((place for place in BROWSERS if place.exists()), BROWSERS[-1])
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),

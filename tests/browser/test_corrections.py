@@ -80,7 +80,11 @@ async def test_the_audit_trail_is_searched_and_verified(
         await page.get_by_test_id("verify").click()
         await expect(verified).to_contain_text("No entry has the head that you kept")
         await page.get_by_test_id("known-hash").fill(kept)
-        await page.get_by_test_id("verify").click()
+        async with page.expect_response("**/audit/verify") as walk:
+            await page.get_by_test_id("verify").click()
+        answer = await walk.value
+        assert answer.request.post_data_json == {"known_hash": kept}
+        assert (await answer.json())["ok"], await answer.text()
         await expect(verified).to_contain_text("as they were")
         await page.get_by_test_id("audit-search").fill(stage.sale_ids["lightning"])
         entries = page.get_by_test_id("audit-entry")

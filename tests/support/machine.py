@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -80,17 +81,34 @@ async def table_names() -> list[str]:
 
 
 async def picture() -> dict[str, list[str]]:
-    """Every row of every table of ours, and of LNbits' payments."""
+    """Every row of every table of ours, and of LNbits' payments. In one go: tests of refusals look
+    some thousand times.
+    """
     from lnbits.core.db import db as core_db
+    from lnbits.db import SQLITE
     from satmachineadmin.crud import db
 
-    found: dict[str, list[str]] = {}
-    for name in await table_names():
-        rows = await db.fetchall(f"SELECT * FROM {SCHEMA}.{name}")
-        found[name] = sorted(repr(sorted(dict(row).items())) for row in rows)
-    payments = await core_db.fetchall("SELECT * FROM apipayments")
-    found["apipayments"] = sorted(repr(sorted(dict(row).items())) for row in payments)
-    return found
+    if db.type == SQLITE:
+        found = _rows_of(db.path, None) | _rows_of(core_db.path, "apipayments")
+    else:
+        async with core_db.connect() as conn:
+            tables = [f"{SCHEMA}.{name}" for name in await table_names()]
+            found = {
+                name: [repr(dict(row)) for row in await conn.fetchall(f"SELECT * FROM {name}")]
+                for name in [*tables, "apipayments"]
+            }
+    return {name: sorted(rows) for name, rows in found.items()}
+
+
+def _rows_of(path: str, table: str | None) -> dict[str, list[str]]:
+    """The rows of one table of a SQLite file, or of all of them."""
+    with closing(sqlite3.connect(path, timeout=10)) as raw:
+        tables = raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {
+            name: [repr(row) for row in raw.execute(f'SELECT * FROM "{name}"')]
+            for (name,) in tables
+            if table is None or name == table
+        }
 
 
 async def change(statement: str, values: dict[str, Any] | None = None) -> None:
