@@ -22,7 +22,7 @@ from satmachineadmin.domain.eligibility import Verdict, read_sale
 from satmachineadmin.domain.plan import Plan, PlanInput, make_plan
 from satmachineadmin.domain.pool import PoolClient
 from satmachineadmin.domain.states import CashOutState, FundingMode, SplitRule
-from satmachineadmin.services import intake, settle
+from satmachineadmin.services import intake, settle, settled_rows
 
 SHARES_EACH = 10
 CHUNK = 250  # cash-outs written in one transaction
@@ -139,12 +139,12 @@ class RealBooks:
         now_us = self.first_us + number * STEP_US + 60_000_000
         cash_out = intake.cash_out_row(row, Verdict(CashOutState.PENDING), 0)
         ids = {leg.key: wallet_rows.leg_ids(leg.key, SECRET) for leg in plan.legs()}
-        done = settle._cash_out_columns(cash_out, plan, now_us)
+        done = settled_rows.cash_out_columns(cash_out, plan, now_us)
         made.setdefault("lamassu_transactions", []).append(
             {**cash_out, **done, "status": "completed", "announced_us": now_us}
         )
         made.setdefault("dca_payments", []).extend(
-            settle._share_row(cash_out, plan, share, ids, now_us) for share in plan.shares
+            settled_rows.share_row(cash_out, plan, share, ids, now_us) for share in plan.shares
         )
         template = wallet_rows._template("sale", now_us)
         for leg in plan.legs():
