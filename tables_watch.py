@@ -41,7 +41,7 @@ TABLES = (
         channel_id TEXT,                    -- NULL: to a client
         client_id TEXT,
         alert_id TEXT,
-        event TEXT NOT NULL,                -- raised, worse, escalated, clear, test, ping, client
+        event TEXT NOT NULL,        -- raised, worse, escalated, clear, test, ping, client, head
         severity TEXT NOT NULL,
         body TEXT NOT NULL,                 -- JSON: what is said, before the channel's own format
         status TEXT NOT NULL CHECK (status IN ('waiting', 'sent', 'failed')),

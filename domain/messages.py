@@ -25,6 +25,7 @@ BEGINS = {
     "clear": "Over: ",
     "test": "Test: ",
     "client": "",
+    "head": "",
 }
 SIGNATURE, TIMESTAMP, DELIVERY = "X-Satm-Signature", "X-Satm-Timestamp", "X-Satm-Delivery"
 

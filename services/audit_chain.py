@@ -21,6 +21,7 @@ from ..domain.audit_link import START, Chain
 from ..domain.days import datetime_utc
 from ..errors import SatMachineError, StateConflict
 from .alerts import alert_now, resolve_now
+from .head_news import write_news
 
 ENTRIES_PER_SLICE = 2_000  # some 50 ms of hashing, then LNbits goes on
 ADDED_MEANWHILE_MAX = 20_000  # entries written during the walk; more are left to the next one
@@ -206,6 +207,7 @@ async def note_daily_head() -> None:
         found = {"noted_on": str(today), "seq": int(row["seq"]), "hash": row["entry_hash"]}
         await crud.set_meta(META_HEAD, found, conn)
         await record(conn, HEAD, str(today), found, now_us=now_us)
+        await write_news(conn, found, now_us)
         return found
 
     found = await settlement(work)

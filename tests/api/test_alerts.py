@@ -16,7 +16,7 @@ from satmachineadmin import crud
 from satmachineadmin.adapters import webhook
 from satmachineadmin.dev import sample_rows
 from satmachineadmin.errors import AddressRefused, DeliveryFailed
-from satmachineadmin.services import alert_rules, deliver, watch_facts
+from satmachineadmin.services import alert_rules, audit_chain, deliver, watch_facts
 from satmachineadmin.services.alerts import alert_now, resolve_now
 from satmachineadmin.services.watch import watch
 from support.operator import BASE, Operator
@@ -48,6 +48,22 @@ async def look(inbox: Receiver) -> list[dict[str, Any]]:
     await watch()
     heard = [one.json() for one in inbox.take()]
     return [one for one in heard if one["kind"] != "poll_late"]
+
+
+async def test_the_daily_head_goes_to_who_hears_of_everything(
+    operator: Operator, inbox: Receiver
+) -> None:
+    """Once a day, so that a trail that was rewritten as a whole is found out from outside."""
+    await channel(operator, inbox, min_severity="info")
+    await channel(operator, inbox, name="Trouble only", min_severity="critical")
+    for _ in range(2):
+        audit_chain._Noted.day = None
+        await audit_chain.note_daily_head()
+    head = await audit_chain.daily_head()
+    assert head is not None
+    (told,) = await look(inbox)
+    assert (told["event"], told["kind"], told["subject_id"]) == ("head", "audit_head", head["hash"])
+    assert str(head["seq"]) in told["message"]
 
 
 async def test_a_condition_is_told_taken_and_over(operator: Operator, inbox: Receiver) -> None:

@@ -30,6 +30,7 @@ Object.assign(satmTextsEn, {
   'alerts.event.test': 'test',
   'alerts.event.ping': 'ping',
   'alerts.event.client': 'to a client',
+  'alerts.event.head': 'head of the audit trail',
   'alert.open': 'Open',
   'alert.acknowledged': 'Taken',
   'alert.resolved': 'Over',

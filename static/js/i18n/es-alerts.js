@@ -30,6 +30,7 @@ Object.assign(satmTextsEs, {
   'alerts.event.test': 'prueba',
   'alerts.event.ping': 'señal',
   'alerts.event.client': 'a un cliente',
+  'alerts.event.head': 'cabeza del registro de auditoría',
   'alert.open': 'Abierta',
   'alert.acknowledged': 'Atendida',
   'alert.resolved': 'Terminada',
