@@ -102,9 +102,7 @@ const satmRunbook = {
       if (kind === 'at') return {label, at: value}
       if (kind === 'sats') return {label, value: satmFormat.sats(value)}
       if (kind === 'number') return {label, value: satmFormat.number(value)}
-      return value
-        ? {label, value: satmFormat.short(value), copy: value}
-        : {label}
+      return value ? {label, value, copy: value} : {label}
     })
   },
 
@@ -161,7 +159,7 @@ const satmRunbook = {
       {label: t('runbook.fact.audit_seq'), value: number(audit_head.seq)},
       {
         label: t('runbook.fact.audit_hash'),
-        value: satmFormat.short(hash),
+        value: hash,
         copy: hash
       }
     ]

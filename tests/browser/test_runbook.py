@@ -87,6 +87,9 @@ async def test_an_incident_from_its_start_to_its_end(
         await record.get_by_test_id("incident-close").click()
         await expect(record.get_by_test_id("entry-closed")).to_contain_text("taken away")
         await expect(record.get_by_test_id("incident-next")).to_have_count(0)
+        await visitor.resize(*PHONE)
+        await visitor.fits()
+        await visitor.picture(screenshots / "incident-phone.png")
         (one,) = (await stage.api.dca("GET", "incidents"))["data"]
         assert (one["state"], one["sats"], one["outcome"]) == ("closed", 7, "mended")
 

@@ -47,7 +47,7 @@ satmComponent('satm-runbook', {
         },
         {
           label: t('runbook.fact.audit_hash'),
-          value: satmFormat.short(audit_hash),
+          value: audit_hash,
           copy: audit_hash
         }
       ]
