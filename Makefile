@@ -51,7 +51,7 @@ unit: $(VENV)
 ONCE_ONLY := tests/contract tests/browser tests/crash
 BOTH := $(foreach part,tests/unit tests/test_tidy.py $(ONCE_ONLY),--ignore=$(part))
 # What a form says about wrong input does not depend on the database: on SQLite only, or ALL=1.
-FORMS := $(foreach part,access clients_deposits config doorbell errors process_by_id secrets \
+FORMS := $(foreach part,access clients_deposits config doorbell errors incidents process_by_id secrets \
 	setup simulate,\
 	--ignore=tests/api/test_$(part).py)
 

@@ -17,13 +17,14 @@ from . import (
     tables_previews,
     tables_reconciliation,
     tables_reports,
+    tables_runbook,
     tables_watch,
 )
 from .append_only import refuse_changes
 from .indexes import AUDIT_INDEXES, INDEXES, PAGE_INDEXES
 from .legacy import add_columns, copy_old_rows, set_old_tables_aside
 
-SCHEMA_VERSION = 23  # the number of the last migration below; readiness compares it
+SCHEMA_VERSION = 24  # the number of the last migration below; readiness compares it
 
 APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
 
@@ -100,6 +101,11 @@ async def m023_health(db: Connection) -> None:
     """What each check said and since when, what is stopped, the weekly reports."""
     await add_columns(db, "lamassu_transactions", tables_health.CASH_OUT_COLUMNS)
     await _make(db, tables_health)
+
+
+async def m024_runbook(db: Connection) -> None:
+    """Incidents and what was done in each; whom to call, the runbook's changes and sign-offs."""
+    await _make(db, tables_runbook)
 
 
 async def _make(db: Connection, tables: ModuleType) -> None:

@@ -82,6 +82,13 @@ PARTS: dict[str, Part] = {
         components="health halts halt-dialog resuming schedules alerts alert-dialog delivery "
         "client-notices channels channel-dialog alert-rules alert-rule-dialog",
     ),
+    "runbook": Part(
+        needs="watch reconciliation",
+        texts="runbook",
+        scripts="runbook",
+        components="runbook failure incidents incident-start incident-dialog runbook-people "
+        "contact-dialog sign-dialog runbook-sheet",
+    ),
 }
 
 

@@ -22,6 +22,7 @@ from .api import (
     previews,
     reconciliation,
     reports,
+    runbook,
     setup,
     summary,
     wallets,
@@ -36,7 +37,7 @@ _superuser_router = APIRouter(prefix=PREFIX, dependencies=_guards)
 for _routes in (
     *(overview, connection, clients, deposits, cash_outs),
     *(people, wallets, previews, setup, exports, summary, audit, corrections),
-    *(reconciliation, reports, alerts, health, evidence),
+    *(reconciliation, reports, alerts, health, evidence, runbook),
 ):
     _superuser_router.include_router(_routes.router)
 

@@ -183,6 +183,16 @@ TABLE: tuple[Rule, ...] = (
     _rule("reconciliation_failed", "warning", "A reconciliation did not finish", can_wait=True),
     _rule("reconciliation_not_stored", "critical", "What was found could not be written down"),
     _rule("audit_chain", "critical", "The audit trail is not as it was written"),
+    _rule(
+        "runbook_review",
+        "warning",
+        "Nobody signed the runbook for more than this; before the first signature it counts from"
+        " the day on which automatic work began",
+        threshold=92,
+        unit=DAYS,
+        cooldown_s=7 * DAY_S,
+        can_wait=True,
+    ),
     _rule("channel_failed", "warning", "A message could not be delivered after all attempts"),
 )
 BY_KIND: Mapping[str, Rule] = {rule.kind: rule for rule in TABLE}

@@ -48,6 +48,7 @@ class Facts:
     deposits_us: tuple[int, ...] = ()  # when each pending deposit was written down, oldest first
     wrong_commissions: tuple[WrongCommission, ...] = ()
     findings_sats: int = 0  # their differences, added up without signs
+    review_from_us: int | None = None  # the last sign-off of the runbook, or when work began
     findings_of_more: int = 0  # those that differ in something else than sats
 
 
@@ -194,14 +195,30 @@ def _findings(facts: Facts, rules: Rules) -> Iterator[Condition]:
         )
 
 
-CHECKS: tuple[Check, ...] = (_payouts, _polls, _wallets, _deposits, _commissions, _findings)
+def _review(facts: Facts, rules: Rules) -> Iterator[Condition]:
+    """A quarter after the last signature (SAT-61). A fresh machine is not nagged."""
+    rule = rules["runbook_review"]
+    since_us = facts.review_from_us
+    if since_us is not None and facts.now_us - since_us > rule.threshold_us:
+        yield Condition(
+            rule.kind,
+            rule.kind,
+            f"The runbook was not signed for more than {_time(rule)}",
+            "Read it, correct the contacts, and sign it: Books, Runbook.",
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    *(_payouts, _polls, _wallets, _deposits, _commissions, _findings),
+    _review,
+)
 # The keys that these checks raise, so that the pass knows which alerts it may take back.
 KEYS = frozenset(
     (
         *("share_unsettled", "payouts_late", "poll_late", "poll_silent"),
         *("wallet:source", "wallet:commission", "runway_low", "balance_high"),
         *("deposit_waits", "deposit_overdue", "commission_anomaly"),
-        "reconciliation_difference",
+        *("reconciliation_difference", "runbook_review"),
     )
 )
 

@@ -148,6 +148,7 @@ async def migrate(kind: str, run: Callable[[str], Awaitable[None]]) -> None:
     await migrations.m021_snapshots(connection)
     await migrations.m022_watch(connection)
     await migrations.m023_health(connection)
+    await migrations.m024_runbook(connection)
 
 
 async def recorded(kind: str) -> list[str]:

@@ -22,7 +22,7 @@ from .summary import failed_shares, held, pending_deposits
 RANK = {"critical": 0, "warning": 1, "info": 2}
 CASH_OUT_HELD, SHARE_FAILED = "cash_out_held", "share_failed"
 POLL_FAILED, POLL_LATE = "poll_failed", "poll_late"
-AUDIT_CHAIN = "audit_chain"
+AUDIT_CHAIN, RUNBOOK_REVIEW = "audit_chain", "runbook_review"
 DEPOSITS = ("deposit_waits", "deposit_overdue")  # counted by the books themselves
 
 
@@ -134,8 +134,7 @@ def _alert(alert: Row) -> Need:
     kind = str(alert["kind"])
     about_cash_out = kind in ("commission_failed", "source_changed") and alert["subject_id"]
     elsewhere = "books" if kind.startswith("reconciliation_") else "setup"
-    if kind == AUDIT_CHAIN:
-        elsewhere = "audit"
+    elsewhere = {AUDIT_CHAIN: "audit", RUNBOOK_REVIEW: "runbook"}.get(kind, elsewhere)
     return Need(
         kind,
         str(alert["severity"]),

@@ -14,6 +14,7 @@ from .funds import read_funds
 from .gates import gate_states
 from .observe import META_LAST_SUCCESS
 from .reports_sections import last_splits
+from .runbook_people import review_from_us
 
 MOST = 1_000  # of what waits: beyond it the number no longer matters
 SLOW_EVERY_US = 300 * 1_000_000  # what adds up a wallet's payments or recalculates
@@ -52,6 +53,7 @@ async def read_facts() -> Facts:
         runway_days=source.get("runway_days"),
         deposits_us=deposits,
         wrong_commissions=_Slow.wrong,
+        review_from_us=await review_from_us(),
         findings_sats=findings[0],
         findings_of_more=findings[1],
     )

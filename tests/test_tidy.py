@@ -20,7 +20,7 @@ LINES_PER_FUNCTION = 60
 # Who may import what of ours. A root module is a room of its own.
 FACTS = {"errors", "clock", "models", "database", "database_errors", "crud", "books", "domain"}
 FACTS |= {"lnbits_version", "listing", "models_previews", "models_corrections", "origin"}
-FACTS |= {"models_reconciliation", "models_watch", "models_health"}
+FACTS |= {"models_reconciliation", "models_watch", "models_health", "models_runbook"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models_reconciliation": {"domain", "models"},
     "models_watch": {"domain", "models"},
     "models_health": {"domain", "models"},
+    "models_runbook": {"domain", "models"},
     "database_errors": {"errors"},
     "database": {"errors", "database_errors"},
     "crud": FACTS,
@@ -41,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "append_only": set(),
     "tables_corrections": set(),
     "tables_health": set(),
+    "tables_runbook": set(),
     "tables_operations": set(),
     "tables_previews": set(),
     "tables_reports": set(),
@@ -54,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tables_corrections",
         "tables_reconciliation",
         "tables_health",
+        "tables_runbook",
         "tables_operations",
         "tables_previews",
         "tables_reports",

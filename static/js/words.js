@@ -111,6 +111,20 @@ const satmWords = {
     machine: {icon: 'pan_tool', color: 'warning'},
     client: {icon: 'pan_tool', color: 'warning'}
   },
+  incident: {
+    open: {icon: 'flag', color: 'negative'},
+    closed: {icon: 'check_circle', color: 'positive'}
+  },
+  incidentSeverity: {
+    critical: {icon: 'error', color: 'negative'},
+    high: {icon: 'warning', color: 'negative'},
+    medium: {icon: 'warning', color: 'warning'},
+    low: {icon: 'info', color: 'info'}
+  },
+  review: {
+    late: {icon: 'schedule', color: 'warning'},
+    signed: {icon: 'check_circle', color: 'positive'}
+  },
   check: {
     true: {icon: 'check_circle', color: 'positive'},
     warned: {icon: 'warning', color: 'warning'},

@@ -61,6 +61,8 @@ ROUTES = """
     GET halts
     GET health
     GET host-key
+    GET incidents
+    GET incidents/{incident_id}
     GET needs
     GET polls
     GET reconciliations
@@ -71,6 +73,7 @@ ROUTES = """
     GET reports/wallets
     GET reports/{section}.csv
     GET resuming
+    GET runbook
     GET schedules
     GET settings
     GET setup
@@ -104,6 +107,10 @@ ROUTES = """
     POST halts
     POST halts/{halt_id}/lift
     POST health/check
+    POST incidents
+    POST incidents/{incident_id}/close
+    POST incidents/{incident_id}/notes
+    POST incidents/{incident_id}/phases
     POST manual-poll
     POST payments/{share_id}/cancel
     POST payments/{share_id}/retry
@@ -118,6 +125,8 @@ ROUTES = """
     POST resuming/begin
     POST resuming/reconcile
     POST resuming/settle
+    POST runbook/changes
+    POST runbook/signoffs
     POST setup/arm
     POST test-connection
     POST test-transaction
@@ -132,6 +141,7 @@ ROUTES = """
     PUT deposits/{deposit_id}/status
     PUT host-key
     PUT polling
+    PUT runbook/contacts/{role}
     PUT settings
     PUT setup/start
 """
@@ -419,6 +429,8 @@ async def test_no_get_changes_anything(lnbits_app: FastAPI, operator: Operator) 
     ids["part"] = "lists"
     ids["alert_id"] = (await operator.api("GET", "alerts"))["data"][0]["id"]
     ids["report_id"] = (await operator.api("POST", "weekly-reports"))["id"]
+    begun = {"failure": "other", "severity": "low", "note": "a drill"}
+    ids["incident_id"] = (await operator.api("POST", "incidents", json=begun))["id"]
     before = await picture()
     for method, path in our_routes(lnbits_app):
         if method != "GET":

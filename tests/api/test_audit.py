@@ -136,6 +136,7 @@ class Everything:
             ("PUT", "approval"): lambda: api("PUT", "approval", json={"above_sats": None}),
             ("POST", "corrections/{correction_id}/reject"): self._reject,
             **self._alerts(),
+            **self._runbook(),
             ("POST", "health/check"): lambda: api("POST", "health/check"),
             ("POST", "halts"): lambda: self._halt(),
             ("POST", "halts/{halt_id}/lift"): self._lift,
@@ -157,6 +158,30 @@ class Everything:
             ("POST", "alerts/{alert_id}/acknowledge"): self._take,
             ("POST", "client-notices"): lambda: api("POST", "client-notices", json=note),
         }
+
+    def _runbook(self) -> dict[tuple[str, str], Any]:
+        api, one = self.api, "incidents/{incident_id}"
+        begun = {"failure": "balance", "severity": "high", "note": "a drill"}
+        ended = {"outcome": "false_alarm", "note": "it was a drill"}
+        return {
+            ("POST", "incidents"): lambda: api("POST", "incidents", json=begun),
+            ("POST", f"{one}/phases"): lambda: self._incident("phases", {"phase": 1}),
+            ("POST", f"{one}/notes"): lambda: self._incident("notes", {"note": "seen"}),
+            ("POST", f"{one}/close"): lambda: self._incident("close", ended),
+            ("PUT", "runbook/contacts/{role}"): lambda: api(
+                "PUT", "runbook/contacts/owner", json={"name": "Eva", "phone": "555"}
+            ),
+            ("POST", "runbook/changes"): lambda: api(
+                "POST", "runbook/changes", json={"name": "Eva", "note": "a new number"}
+            ),
+            ("POST", "runbook/signoffs"): lambda: api(
+                "POST", "runbook/signoffs", json={"name": "Eva", "role": "owner"}
+            ),
+        }
+
+    async def _incident(self, step: str, body: dict[str, Any]) -> None:
+        one = (await self.api("GET", "incidents"))["data"][0]["id"]
+        await self.api("POST", f"incidents/{one}/{step}", json=body)
 
     async def _channel(self, method: str, more: str, **body: Any) -> None:
         one = (await self.api("GET", "channels"))["data"][0]["id"]

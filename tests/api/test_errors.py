@@ -177,12 +177,15 @@ async def test_what_is_not_there_is_404_in_our_words(
         "lift": {"reason": "because"},
         "notes": {"note": "seen"},
         "status": {"status": "confirmed"},
+        "phases": {"phase": 1},
+        "close": {"outcome": "mended", "note": "it ended"},
+        "{role}": {"name": "Eva"},
         "{config_id}": operator.connection(),
         "{channel_id}": {"name": "n", "kind": "lnbits"},
     }
     tried = 0
     for method, path in our_routes(lnbits_app):
-        if "{" not in path or "{gate}" in path:
+        if "{" not in path or "{gate}" in path or "{part}" in path:
             continue
         body = next((b for end, b in bodies.items() if path.endswith(end)), {})
         url = path.replace("{", "").replace("}", "")
@@ -209,6 +212,8 @@ REFUSED: list[tuple[str, str, Any]] = [
     ("GET", "start-point/preview?start_at=2026-01-01T00:00:00", None),
     ("POST", "deposits", {"client_id": "nosuchid", "amount": 1}),
     ("PUT", "settings", {"poll_interval_s": 1}),
+    ("POST", "incidents/nosuchid/phases", {"phase": 1}),
+    ("PUT", "runbook/contacts/nosuchrole", {"name": "Eva"}),
 ]
 
 

@@ -45,6 +45,7 @@ FULL: dict[str, dict[str, Any]] = {
     "polls": {"cause": "timer", "result": "ok"},
     "alerts": {"severity": "warning"},
     "corrections": {"account": "operator"},
+    "incident_entries": {"kind": "closed", "phase": None, "outcome": "mended"},
 }
 SPARSE: dict[str, dict[str, Any]] = {
     "dca_deposits": {"status": "pending"},

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from . import constraints_corrections as more
 from . import constraints_health as health
 from . import constraints_reconciliation as runs
+from . import constraints_runbook as runbook
 from . import constraints_watch as watch
 
 SCHEMA = "satoshimachine"
@@ -135,6 +136,7 @@ ROWS: dict[str, Values] = {
     **more.ROWS,
     **health.ROWS,
     **runs.ROWS,
+    **runbook.ROWS,
     **watch.ROWS,
 }
 
@@ -158,6 +160,7 @@ NULLABLE = {
     "dca_payments": "payment_hash",
     "settlement_legs": "from_wallet_id checking_id_out",
     **more.NULLABLE,
+    **runbook.NULLABLE,
 }
 
 PRIMARY_KEYS = {
@@ -183,6 +186,7 @@ PRIMARY_KEYS = {
     **more.PRIMARY_KEYS,
     **health.PRIMARY_KEYS,
     **runs.PRIMARY_KEYS,
+    **runbook.PRIMARY_KEYS,
     **watch.PRIMARY_KEYS,
 }
 UNIQUES = (
@@ -203,6 +207,7 @@ APPEND_ONLY = (
     *more.APPEND_ONLY,
     *health.APPEND_ONLY,
     *runs.APPEND_ONLY,
+    *runbook.APPEND_ONLY,
 )
 
 _UNPAID = {"status": "failed", "payment_hash": None}
@@ -338,6 +343,7 @@ CHECKS: tuple[tuple[str, str, str, tuple[Values, ...]], ...] = (
     *more.CHECKS,
     *health.CHECKS,
     *runs.CHECKS,
+    *runbook.CHECKS,
     *watch.CHECKS,
 )
 

@@ -52,6 +52,7 @@ AGES: list[tuple[str, Any, int]] = [
     ("runway_low", lambda n: {"runway_days": 14 - n}, 7),  # fewer days, so counted down
     ("commission_anomaly", lambda n: {"wrong_commissions": (WrongCommission("c", "l", n),)}, 0),
     ("reconciliation_difference", lambda n: {"findings_sats": n}, 100),
+    ("runbook_review", lambda n: {"review_from_us": NOW - n}, 92 * DAY),
 ]
 
 
@@ -91,6 +92,7 @@ def test_every_condition_has_a_rule_and_a_key_that_the_pass_knows() -> None:
     everything = {
         **{"working": True, "waiting_us": (0,), "last_success_us": 1, "runway_days": 0},
         **{"source_balance_sats": 10**9, "deposits_us": (0, 0), "findings_sats": 101},
+        "review_from_us": 0,
         "wrong_commissions": (WrongCommission("c", "l", 5), WrongCommission("d", "m", 5)),
         "wallets": (WalletFact("source", "gone"), WalletFact("commission", "gone")),
     }

@@ -1,13 +1,13 @@
 // @ts-check
-// The books: one of four parts, chosen by the address, `?view=reports#books`.
+// The books: one of five parts, chosen by the address, `?view=reports#books`.
 satmComponent('satm-books', {
   props: {
     status: {type: Object, default: null},
     version: {type: Number, required: true}
   },
-  emits: ['changed', 'open'],
+  emits: ['changed', 'open', 'act'],
   data() {
-    return {views: ['reconciliation', 'reports', 'audit', 'alerts']}
+    return {views: ['reconciliation', 'reports', 'audit', 'alerts', 'runbook']}
   },
   computed: {
     view: {

@@ -51,6 +51,7 @@ satmComponent('satm-needs', {
         deposits: ['deposits', {status: 'pending'}],
         audit: ['books', {view: 'audit'}],
         books: ['books', {view: 'reconciliation'}],
+        runbook: ['books', {view: 'runbook'}],
         setup: ['setup', {}]
       }
       const place = places[need.act]

@@ -180,6 +180,14 @@ satmComponent('satm-page', {
     askToStart() {
       this.$refs.header.ask(true)
     },
+    /** What a page of the runbook asks for.
+     * @param {string} name
+     */
+    act(name) {
+      if (name === 'stop') this.$refs.header.ask(false)
+      else if (name === 'test') this.testHere()
+      else this.dialog = name
+    },
     showGates() {
       const gates = document.getElementById('satm-closed-gates')
       gates?.scrollIntoView({behavior: 'smooth', block: 'start'})

@@ -177,6 +177,8 @@ Object.assign(satmTextsEn, {
   'alertMeans.reconciliation_not_stored': 'What was found could not be written down.',
   'alertKind.audit_chain': 'Audit trail wrong',
   'alertMeans.audit_chain': 'The audit trail is not as it was written.',
+  'alertKind.runbook_review': 'Runbook review',
+  'alertMeans.runbook_review': 'Nobody signed the runbook for more than this; before the first signature it counts from the day on which automatic work began.',
   'alertKind.channel_failed': 'Channel failed',
   'alertMeans.channel_failed': 'A message could not be delivered after all attempts.'
 })

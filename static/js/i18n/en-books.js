@@ -7,5 +7,6 @@ Object.assign(satmTextsEn, {
   'books.reconciliation': 'Reconciliation',
   'books.reports': 'Reports',
   'books.audit': 'Audit trail',
-  'books.alerts': 'Alerts'
+  'books.alerts': 'Alerts',
+  'books.runbook': 'Runbook'
 })

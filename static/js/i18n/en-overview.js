@@ -81,6 +81,7 @@ Object.assign(satmTextsEn, {
   'need.corrections_proposed': '{n} correction waits for the second person | {n} corrections wait for the second person',
   'need.audit_chain': 'The audit trail is not as it was written',
   'need.act.audit': 'Look',
+  'need.act.runbook': 'To the runbook',
   'need.act.books': 'To the books',
   'need.reconciliation_mismatch': 'The reconciliation found a difference',
   'need.reconciliation_failed': 'The last reconciliation failed',

@@ -177,6 +177,8 @@ Object.assign(satmTextsEs, {
   'alertMeans.reconciliation_not_stored': 'Lo encontrado no se pudo anotar.',
   'alertKind.audit_chain': 'Registro alterado',
   'alertMeans.audit_chain': 'El registro de auditoría no está como se escribió.',
+  'alertKind.runbook_review': 'Revisión del manual',
+  'alertMeans.runbook_review': 'Nadie firmó el manual desde hace más que esto; antes de la primera firma cuenta desde el día en que empezó el trabajo automático.',
   'alertKind.channel_failed': 'Canal fallido',
   'alertMeans.channel_failed': 'Un mensaje no se pudo entregar tras todos los intentos.'
 })

@@ -7,5 +7,6 @@ Object.assign(satmTextsEs, {
   'books.reconciliation': 'Conciliación',
   'books.reports': 'Informes',
   'books.audit': 'Auditoría',
-  'books.alerts': 'Alertas'
+  'books.alerts': 'Alertas',
+  'books.runbook': 'Manual'
 })

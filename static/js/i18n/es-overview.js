@@ -81,6 +81,7 @@ Object.assign(satmTextsEs, {
   'need.corrections_proposed': '{n} corrección espera a la segunda persona | {n} correcciones esperan a la segunda persona',
   'need.audit_chain': 'El registro de auditoría no está como se escribió',
   'need.act.audit': 'Ver',
+  'need.act.runbook': 'Al manual',
   'need.act.books': 'A los libros',
   'need.reconciliation_mismatch': 'La conciliación encontró una diferencia',
   'need.reconciliation_failed': 'La última conciliación falló',
