@@ -39,10 +39,10 @@ SHARES = Table(
     "shares",
     (
         *("share_id", "cash_out_id", "lamassu_id", "time", "client_id", "client", "wallet_id"),
-        *("currency", "charged_fiat", "sats", "received_sats", "status", "payment_hash"),
-        *("attempts", "problem"),
+        *("currency", "charged_fiat", "sats", "received_sats", "withheld_sats", "status"),
+        *("payment_hash", "attempts", "problem"),
     ),
-    ("charged_fiat", "sats", "received_sats"),
+    ("charged_fiat", "sats", "received_sats", "withheld_sats"),
     "currency",
 )
 REPORT = Table(
@@ -166,6 +166,7 @@ def share_line(row: Row, zone: ZoneInfo) -> Line:
             "charged_fiat": _fiat(row["share_minor"], row["share_currency"]),
             "sats": row["amount_sats"],
             "received_sats": _received(row),
+            "withheld_sats": row["share_withheld"] or 0,
             "status": row["share_status"],
             "payment_hash": row["payment_hash"],
             "attempts": row["share_attempts"],

@@ -38,7 +38,7 @@ SHARE_COLUMNS = """
     s.id AS share_id, s.client_id, s.amount_sats, s.fiat_minor AS share_minor,
     s.currency AS share_currency, s.status AS share_status, s.payment_hash, s.wallet_id,
     s.cash_out_us, s.cash_out_id AS share_cash_out_id, s.attempts AS share_attempts,
-    s.error_message AS share_error,
+    s.error_message AS share_error, s.withheld_sats AS share_withheld,
     s.lamassu_transaction_id AS share_lamassu_id,
     (SELECT username FROM satoshimachine.dca_clients c WHERE c.id = s.client_id) AS username
 """

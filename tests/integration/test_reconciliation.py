@@ -232,6 +232,7 @@ async def test_every_defect_is_found_and_nothing_else(operator: Operator) -> Non
         payment_hash="'forged'",
     )
     seed("wallets", "wallet_row_unknown", orphan)
+    seed("audit", "audit_chain", f"UPDATE {S}.audit_log SET actor = 'somebody' WHERE seq = 3")
     lost = next(at)
     seed("source", "source_unknown")  # this cash-out, all of it, is deleted here
     last = next(at)

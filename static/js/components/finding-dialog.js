@@ -16,6 +16,7 @@ satmComponent('satm-finding-dialog', {
       note: '',
       busy: '',
       correcting: false,
+      processing: false,
       /** @type {any} */
       request: {}
     }
@@ -47,6 +48,13 @@ satmComponent('satm-finding-dialog', {
       if (!window.app.component('satm-correction-dialog')) return []
       const others = ['acknowledge', 'process']
       return this.row.mend.filter(action => !others.includes(action))
+    },
+    /** A sale that Lamassu has and we do not, as the dialog that settles it knows one. */
+    missingSale() {
+      if (!this.row) return null
+      const {status, mend, subject_id} = this.row
+      if (status === 'resolved' || !mend.includes('process')) return null
+      return {lamassu_transaction_id: subject_id}
     },
     /** @returns {Fact[]} */
     facts() {
@@ -88,6 +96,7 @@ satmComponent('satm-finding-dialog', {
       this.note = ''
       this.problem = null
       this.correcting = false
+      this.processing = false
       this.request = {}
       if (this.findingId) this.load()
     },
