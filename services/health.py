@@ -37,7 +37,7 @@ WORST = (BAD, WARN, UNKNOWN, OK)
 # These raise alerts of their own where they happen; the others are told by one alert (SAT-46).
 TOLD_ELSEWHERE = {
     *("heartbeat", "ssh", "database", "host_key", "held", "unsettled"),
-    *("source_wallet", "reconciliation", "halts"),
+    *("source_wallet", "commission_wallet", "reconciliation", "halts"),
 }
 
 

@@ -75,7 +75,10 @@ async def begin(reason: str, actor: str) -> None:
     async def work(conn: BooksConnection) -> None:
         for gate, state in (await crud.get_metas(("takeover", "restore"), conn)).items():
             if not state.get("accepted"):
-                raise StateConflict(f"First look at '{gate}': {state['message']}")
+                raise StateConflict(
+                    f"First look at '{gate}': {state['message']}",
+                    hint="It has a Resume button of its own under Overview, with what to do first.",
+                )
         if await crud.get_meta(HALT, conn) is not None:
             await opening(conn, HALT, reason, actor)
         for halt in await active_halts(conn):
