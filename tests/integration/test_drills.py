@@ -69,6 +69,7 @@ class Drill:
         health = await self.operator.api("POST", "health/check")
         bad = [one for one in health["checks"] if one["state"] != "ok" and one["name"] != "disk"]
         assert not bad, bad
+        assert (await self.operator.api("GET", "status"))["health"] == health["state"]
         left = (await self.operator.api("GET", "alerts"))["data"]
         assert not [one for one in left if one["severity"] != "info"], left
         assert (await self.reconciled())["mismatches"] == 0
@@ -178,6 +179,7 @@ async def test_lamassu_cannot_be_reached(drill: Drill) -> None:
     await drill.later(minutes=6)
     first = drill.told("poll_failed", "warning", "that host and port are right")
     assert (await operator.api("GET", "health"))["state"] == "bad"
+    assert (await operator.api("GET", "status"))["health"] == "bad", "in the first line, too"
     await drill.later(hours=25)
     second = drill.told("poll_silent", "critical", "Test the connection")
 
