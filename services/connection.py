@@ -24,6 +24,7 @@ from ..errors import BadInput, NotConfigured, NotFound, SshKeyUnusable, SshPassp
 from ..models import PatchConfig, PublicConfig, SaveConfig, StoredConfig
 from . import halts
 from .alerts import resolve_alerts
+from .gates import refuse_switching_on
 from .observe import look_at_everything_again
 from .source import require_database, source_settings
 
@@ -64,6 +65,8 @@ async def save_config(
             await conn.insert("satoshimachine.lamassu_config", config)
         else:
             await crud.update_config(config, conn)
+            if data.polling_enabled and not before.polling_enabled:
+                await refuse_switching_on(conn)
             if data.polling_enabled is not None:
                 await crud.set_polling_enabled(data.polling_enabled, now_us, conn)
         if _differ(before, config, SOURCE_FIELDS):
@@ -250,6 +253,8 @@ async def set_polling(enabled: bool, actor: str) -> None:
         config = await _configured(conn)
         if enabled:
             require_database(config)
+            if not config.polling_enabled:
+                await refuse_switching_on(conn)
             await crud.add_meta(META_ARMED, {"at_us": now_us}, conn)
         await crud.set_polling_enabled(enabled, now_us, conn)
         await record(

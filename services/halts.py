@@ -21,11 +21,10 @@ from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row
 from ..errors import BadInput, NotFound, StateConflict
 from .alerts import raise_alert, resolve_alerts
-from .gates import CLIENT, EVERYTHING, HALTS_MAX, INTAKE, MACHINE, RESUMING, SETTLEMENT
+from .gates import CLIENT, EVERYTHING, HALTS_MAX, INTAKE, MACHINE, PERSON, RESUMING, SETTLEMENT
 
 SCOPES = (INTAKE, SETTLEMENT, MACHINE, CLIENT, EVERYTHING)
 WHOLE = (SETTLEMENT, EVERYTHING)  # resumed step by step
-PERSON = "person"
 HOST_KEY = "host_key"  # the server shows another key than the accepted one
 LNBITS_VERSION = "lnbits_version"  # money work was never tried on this LNbits
 HISTORY_MAX = 50

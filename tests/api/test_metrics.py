@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from satmachineadmin import crud
 from satmachineadmin.dev import sample_rows
 from support.environment import CHECKOUT
 from support.machine import fetch
@@ -93,7 +94,7 @@ async def test_a_failed_poll_and_a_stop_are_seen(operator: Operator) -> None:
     try:
         found = await scrape(operator)
     finally:
-        await gates.open_gate(gates.HALT, "made up", "test")
+        await crud.delete_meta(gates.HALT)
     rows = await fetch("SELECT result FROM satoshimachine.polls")
     failed = [one(each, "polls_total", "failed") for each in (before, found)]
     assert failed[1] - failed[0] == len([row for row in rows if row["result"] == "failed"]) > 0

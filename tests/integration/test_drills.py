@@ -102,19 +102,6 @@ class Drill:
         await self.operator.api("PUT", "polling", json={"enabled": False})
         assert (await self.operator.api("GET", "status"))["polling_enabled"] is False
 
-    async def resume(self) -> None:
-        """The incident checklist's phase 4, step by step."""
-        await self.operator.api("POST", "resuming/begin", json={"reason": "the drill was mended"})
-        await self.operator.api("POST", "resuming/settle")
-        await self.operator.api("POST", "resuming/reconcile")
-        for _ in range(400):
-            found = await self.operator.api("GET", "resuming")
-            if found["run"]["status"] not in ("queued", "running"):
-                break
-            await asyncio.sleep(0.02)
-        done = await self.operator.api("POST", "resuming/automatic")
-        assert (done["step"], done["watched_until"] is not None) == (None, True)
-
 
 @pytest.fixture
 async def drill(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Drill]:
@@ -166,7 +153,7 @@ async def test_somebody_was_paid_twice(drill: Drill) -> None:
     assert await operator.balances() == before
     gate = drill.told("restore", "critical", "compare and resume")
     await operator.api("POST", "resume/restore", json={"reason": "only the forged row was wrong"})
-    await drill.resume()
+    await operator.resume()
     await drill.later(minutes=6)
     await drill.over(alert, gate)
 
@@ -254,7 +241,7 @@ async def test_a_balance_is_off(drill: Drill) -> None:
     assert (await drill.reconciled())["mismatches"] == 0
     after = await operator.api("GET", f"findings/{finding['id']}")
     assert after["status"] == "resolved"
-    await drill.resume()
+    await operator.resume()
     await drill.later(minutes=6)
     await drill.over(alert)
 
@@ -278,7 +265,7 @@ async def test_the_commission_is_wrong(drill: Drill) -> None:
     assert (await operator.api("GET", "reports/books"))["wrong"]["splits"] == 1
     await damaged(moved.format(7))
     assert (await operator.cash_out(row["id"]))["commission_sats"] == commission
-    await drill.resume()
+    await operator.resume()
     await drill.later(minutes=6)
     await drill.over(alert)
 
