@@ -128,7 +128,9 @@ async def refuse_intake(conn: BooksConnection | None = None) -> None:
 def _refuse_scope(halts: Sequence[Halt], scopes: Collection[str], sentence: str) -> None:
     for halt in halts:
         if halt.scope in scopes:
-            raise Halted(f"{sentence}: {halt.reason}", halt_id=halt.id)
+            steps = halt.automatic or halt.scope in (SETTLEMENT, EVERYTHING)
+            hint = STEP_BY_STEP if steps else None
+            raise Halted(f"{sentence}: {halt.reason}", hint=hint, halt_id=halt.id)
 
 
 def refuse_subjects(halts: Sequence[Halt], cash_out: Row, client_ids: Collection[str]) -> None:

@@ -192,6 +192,7 @@ async def test_the_host_key_changed(drill: Drill) -> None:
     halt = drill.told("halt", "critical", "reinstalled")
     shown = await operator.api("GET", "host-key")
     await operator.api("PUT", "host-key", json={"ssh_host_key": shown["ssh_host_key"]})
+    await operator.resume()
     assert (await operator.poll())["transactions_processed"] == 1
     assert (await operator.cash_out(row["id"]))["status"] == "completed"
     await drill.later(minutes=6)
