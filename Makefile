@@ -50,10 +50,11 @@ unit: $(VENV)
 # Tests that know one database only, or none: they run when the unit tests have ended.
 ONCE_ONLY := tests/contract tests/browser tests/crash
 BOTH := $(foreach part,tests/unit tests/test_tidy.py $(ONCE_ONLY),--ignore=$(part))
-# What a form says about wrong input does not depend on the database: on SQLite only, or ALL=1.
+# What a form says about wrong input, and how an operator is led back to work, does not depend on
+# the database: on SQLite only, or ALL=1.
 FORMS := $(foreach part,access clients_deposits config doorbell errors incidents process_by_id secrets \
 	setup simulate,\
-	--ignore=tests/api/test_$(part).py)
+	--ignore=tests/api/test_$(part).py) --ignore=tests/integration/test_drills.py
 
 sqlite: $(VENV)
 	@printf '\n==> LNbits on SQLite\n'

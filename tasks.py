@@ -14,7 +14,7 @@ from loguru import logger
 from . import clock, crud
 from .errors import Disposition, PollRunning, SatMachineError
 from .origin import came_from
-from .services import health, reconcile, schedules
+from .services import evidence, health, reconcile, schedules
 from .services.announce import tell_rest
 from .services.audit_chain import note_daily_head
 from .services.readiness import require_schema
@@ -53,6 +53,7 @@ timer = Timer()
 
 def satmachineadmin_start() -> None:
     """Called by LNbits after the routes are there."""
+    evidence.keep_log()
     task_manager.create_permanent_task(heartbeat, name=TASK_NAME, interval=HEARTBEAT_S)
     task_manager.create_permanent_task(reconciling, name=RECONCILE_NAME, interval=RECONCILE_S)
     task_manager.create_permanent_task(watching, name=WATCH_NAME, interval=WATCH_S)
@@ -71,6 +72,7 @@ async def satmachineadmin_stop() -> None:
         done, _ = await asyncio.wait({task.task}, timeout=STOP_WAIT_S)
         if not done:
             logger.error(f"event=task_did_not_stop name={name}")
+    evidence.end_log()
 
 
 async def reconciling() -> None:

@@ -186,11 +186,15 @@ def _findings(facts: Facts, rules: Rules) -> Iterator[Condition]:
     """A single sat is information, raised where it is found (services/reconcile.py)."""
     rule = rules["reconciliation_difference"]
     if facts.findings_of_more or facts.findings_sats > (rule.threshold or 0):
+        sats, others = facts.findings_sats, facts.findings_of_more
+        found = [f"The open findings differ by {sats} sats"] if sats or not others else []
+        if others:
+            found.append(_count(others, "open finding differs", "open findings differ"))
+            found[-1] += " in something else than sats"
         yield Condition(
             rule.kind,
             rule.kind,
-            f"The open findings differ by {facts.findings_sats} sats, and {facts.findings_of_more}"
-            " of them in more than sats",
+            "; ".join(found),
             "Open each: it says which sides differ and what can be done.",
         )
 

@@ -272,7 +272,7 @@ async def forged_id(bench: Bench) -> Outcome:
     check(outcome.error == "WALLET_ROW_COLLISION", outcome.error)
     check("halt (critical)" in outcome.alerts, outcome.alerts)
     await _remove(forged)
-    await bench.operator.api("POST", "resume/halt", json=LOOKED)
+    await bench.operator.resume()
     await bench.by_hand()
     outcome.recovery = "the operator removes the row, resumes, and processes the cash-out"
     return outcome
@@ -302,7 +302,7 @@ async def forged_owed(bench: Bench) -> Outcome:
     check(outcome.error == "WALLET_ROW_COLLISION", outcome.error)
     check("halt (critical)" in outcome.alerts, f"not halted: {outcome.alerts}")
     await _remove(forged)
-    await bench.operator.api("POST", "resume/halt", json=LOOKED)
+    await bench.operator.resume()
     outcome.recovery = "the operator removes the row and resumes"
     outcome.notes.append("the share stays owed")
     check(await bench.attempt() is None, "the retry failed")
@@ -334,7 +334,7 @@ async def ledger_twice(bench: Bench) -> Outcome:
     check(outcome.error == "INVARIANT_VIOLATION", outcome.error)
     check("halt (critical)" in outcome.alerts, outcome.alerts)
     await crud.write("DELETE FROM satoshimachine.dca_payments WHERE id = :id", {"id": "twice"})
-    await bench.operator.api("POST", "resume/halt", json=LOOKED)
+    await bench.operator.resume()
     await bench.by_hand()
     outcome.recovery = "the operator removes the row, resumes, and processes the cash-out"
     return outcome

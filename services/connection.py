@@ -22,15 +22,14 @@ from ..database import BooksConnection
 from ..domain.days import US_PER_S
 from ..errors import BadInput, NotConfigured, NotFound, SshKeyUnusable, SshPassphraseWrong
 from ..models import PatchConfig, PublicConfig, SaveConfig, StoredConfig
-from . import halts
 from .alerts import resolve_alerts
+from .gates import refuse_switching_on
 from .observe import look_at_everything_again
 from .source import require_database, source_settings
 
 SECRETS = ("password", "ssh_password", "ssh_private_key", "ssh_key_passphrase")
 # What makes it another source: what the hours looked like is forgotten then.
 SOURCE_FIELDS = ("host", "port", "database_name", "use_ssh_tunnel", "ssh_host", "ssh_port")
-KEY_FIELDS = ("ssh_host", "ssh_port", "ssh_host_key")
 # What a connection test was about: another value, and its result says nothing any more.
 TESTED_FIELDS = (*SOURCE_FIELDS, "username", "ssh_username", *SECRETS)
 APART = {"polling_enabled", "ssh_host_key", *SECRETS}  # not simply taken over as given
@@ -64,12 +63,12 @@ async def save_config(
             await conn.insert("satoshimachine.lamassu_config", config)
         else:
             await crud.update_config(config, conn)
+            if data.polling_enabled and not before.polling_enabled:
+                await refuse_switching_on(conn)
             if data.polling_enabled is not None:
                 await crud.set_polling_enabled(data.polling_enabled, now_us, conn)
         if _differ(before, config, SOURCE_FIELDS):
             await look_at_everything_again(conn)
-        if _differ(before, config, KEY_FIELDS):
-            await halts.lift_automatic(conn, halts.HOST_KEY, "Another key or server", actor)
         settings = await crud.get_settings(conn)
         if settings.start_at_us is None and not partly:
             start = {"start_at_us": now_us - START_BEFORE_SAVE_US}
@@ -250,6 +249,8 @@ async def set_polling(enabled: bool, actor: str) -> None:
         config = await _configured(conn)
         if enabled:
             require_database(config)
+            if not config.polling_enabled:
+                await refuse_switching_on(conn)
             await crud.add_meta(META_ARMED, {"at_us": now_us}, conn)
         await crud.set_polling_enabled(enabled, now_us, conn)
         await record(
@@ -274,7 +275,10 @@ async def show_host_key() -> dict[str, str]:
 
 
 async def accept_host_key(line: str, actor: str) -> StoredConfig:
-    """Pin the key that the operator compared. Raises BadInput or NotConfigured."""
+    """Pin the key that the operator compared. Intake that it halted is resumed step by step.
+
+    Raises BadInput or NotConfigured.
+    """
     key, now_us = parse_host_key(line), clock.now_us()
 
     async def work(conn: BooksConnection) -> StoredConfig:
@@ -293,7 +297,6 @@ async def accept_host_key(line: str, actor: str) -> StoredConfig:
             after=detail,
         )
         await resolve_alerts(conn, "host_key", now_us)
-        await halts.lift_automatic(conn, halts.HOST_KEY, "The key was accepted", actor)
         return changed
 
     return await settlement(work)

@@ -24,6 +24,7 @@ from ..errors import (
     NotReady,
     PollingDisabled,
     SatMachineError,
+    StateConflict,
     WaitsForHalt,
 )
 from ..models import OperatorSettings, StoredConfig
@@ -38,8 +39,10 @@ HALTS_MAX = 500  # every settlement reads them
 RESTORE_ACCEPTED = "restore_accepted"  # the difference that a person looked at and accepted
 
 
+STEP_BY_STEP = "Begin under Setup, Health: one cash-out by hand, reconcile, then automatic work."
 RESUMING = "resuming"  # work is being resumed step by step (services/resuming.py)
 
+PERSON = "person"  # who set a halt, where no fault was found by the product itself
 INTAKE, SETTLEMENT, MACHINE, CLIENT, EVERYTHING = (
     *("intake", "settlement", "machine", "client", "everything"),
 )
@@ -53,6 +56,12 @@ class Halt:
     scope: str
     subject: str
     reason: str
+    cause: str = PERSON
+
+    @property
+    def automatic(self) -> bool:
+        """Nobody set it: it was found by the product itself."""
+        return self.cause != PERSON
 
 
 @dataclass(frozen=True)
@@ -91,14 +100,24 @@ async def refuse_if_stopped(conn: BooksConnection, *, by_hand: bool) -> Standing
 async def active_halts(conn: BooksConnection | None = None) -> list[Halt]:
     """What is halted now, oldest first."""
     rows = await crud.fetch_rows(
-        "SELECT id, scope, subject, reason FROM satoshimachine.halts WHERE lifted_us IS NULL"
-        f" ORDER BY set_us, id LIMIT {HALTS_MAX}",
+        "SELECT id, scope, subject, reason, cause FROM satoshimachine.halts"
+        f" WHERE lifted_us IS NULL ORDER BY set_us, id LIMIT {HALTS_MAX}",
         None,
         conn,
     )
-    return [
-        Halt(*(str(row[name]) for name in ("id", "scope", "subject", "reason"))) for row in rows
-    ]
+    names = ("id", "scope", "subject", "reason", "cause")
+    return [Halt(*(str(row[name]) for name in names)) for row in rows]
+
+
+async def refuse_switching_on(conn: BooksConnection) -> None:
+    """Raise StateConflict where work stopped by itself: the switch alone would hide that nobody
+    went the way back. Where a person stopped it, a switch is a switch.
+    """
+    found = await crud.get_meta(HALT, conn)
+    reasons = [str(found["message"])] if found is not None else []
+    reasons += [halt.reason for halt in await active_halts(conn) if halt.automatic]
+    if reasons:
+        raise StateConflict(f"Work stopped by itself: {reasons[0]}", hint=STEP_BY_STEP)
 
 
 async def refuse_intake(conn: BooksConnection | None = None) -> None:
@@ -109,7 +128,9 @@ async def refuse_intake(conn: BooksConnection | None = None) -> None:
 def _refuse_scope(halts: Sequence[Halt], scopes: Collection[str], sentence: str) -> None:
     for halt in halts:
         if halt.scope in scopes:
-            raise Halted(f"{sentence}: {halt.reason}", halt_id=halt.id)
+            steps = halt.automatic or halt.scope in (SETTLEMENT, EVERYTHING)
+            hint = STEP_BY_STEP if steps else None
+            raise Halted(f"{sentence}: {halt.reason}", hint=hint, halt_id=halt.id)
 
 
 def refuse_subjects(halts: Sequence[Halt], cash_out: Row, client_ids: Collection[str]) -> None:
@@ -152,9 +173,14 @@ async def gate_states() -> dict[str, Any]:
 
 
 async def open_gate(gate: str, reason: str, actor: str) -> None:
-    """A person looked and lets money work go on. `takeover` stays on record as accepted."""
+    """A person looked and lets money work go on. `takeover` stays on record as accepted.
+
+    Raises StateConflict for `halt`: that is opened by the first step of resuming.py alone.
+    """
     if gate not in GATES:
-        raise BadInput("This cannot be resumed", hint="Resume halt, takeover or restore.")
+        raise BadInput("This cannot be resumed", hint="Resume takeover or restore.")
+    if gate == HALT and await crud.get_meta(HALT) is not None:
+        raise StateConflict("What stopped by itself is resumed step by step", hint=STEP_BY_STEP)
     await settlement(lambda conn: opening(conn, gate, reason, actor))
     logger.warning(f"event=money_work_resumed gate={gate} actor={actor}")
 

@@ -3,8 +3,8 @@
 A halt is a row that the settlement transaction, or the intake, reads itself (gates.py), so it is
 honoured before the next settlement begins, in every process; LNbits and other users' wallets go on.
 A halted machine's cash-outs, and those in which a halted client has a part, stay pending with the
-reason and stop nobody else's. Settlement and everything are not lifted here: work is resumed step
-by step (resuming.py).
+reason and stop nobody else's. Settlement, everything and what was halted by itself are not lifted
+here: work is resumed step by step (resuming.py).
 """
 
 from __future__ import annotations
@@ -21,11 +21,20 @@ from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row
 from ..errors import BadInput, NotFound, StateConflict
 from .alerts import raise_alert, resolve_alerts
-from .gates import CLIENT, EVERYTHING, HALTS_MAX, INTAKE, MACHINE, RESUMING, SETTLEMENT
+from .gates import (
+    CLIENT,
+    EVERYTHING,
+    HALTS_MAX,
+    INTAKE,
+    MACHINE,
+    PERSON,
+    RESUMING,
+    SETTLEMENT,
+    STEP_BY_STEP,
+)
 
 SCOPES = (INTAKE, SETTLEMENT, MACHINE, CLIENT, EVERYTHING)
 WHOLE = (SETTLEMENT, EVERYTHING)  # resumed step by step
-PERSON = "person"
 HOST_KEY = "host_key"  # the server shows another key than the accepted one
 LNBITS_VERSION = "lnbits_version"  # money work was never tried on this LNbits
 HISTORY_MAX = 50
@@ -141,8 +150,10 @@ async def lift(halt_id: str, reason: str, actor: str) -> Row:
         if halt["scope"] in WHOLE:
             raise StateConflict(
                 "Settlement is resumed step by step, not lifted",
-                hint="Begin under Setup, Health: one cash-out by hand, reconcile, then automatic.",
+                hint=STEP_BY_STEP,
             )
+        if halt["cause"] != PERSON:
+            raise StateConflict("What stopped by itself is resumed step by step", hint=STEP_BY_STEP)
         await lift_row(conn, halt, reason, actor)
 
     await settlement(work)
@@ -178,15 +189,6 @@ async def lift_row(conn: BooksConnection, halt: Row, reason: str, actor: str) ->
     await resolve_alerts(conn, f"halt:{halt['id']}", now_us)
     said = f"event=halt_lifted scope={halt['scope']} subject={halt['subject']!r} by={actor}"
     conn.after_commit.append(partial(logger.warning, said))
-
-
-async def lift_automatic(conn: BooksConnection, cause: str, reason: str, actor: str) -> None:
-    """What was halted by itself for this cause: a person removed the cause."""
-    for halt in await conn.rows(
-        f"SELECT {COLUMNS} FROM satoshimachine.halts WHERE lifted_us IS NULL AND cause = :cause",
-        {"cause": cause},
-    ):
-        await lift_row(conn, halt, reason, actor)
 
 
 async def find(halt_id: str, conn: BooksConnection | None = None) -> Row:

@@ -37,7 +37,7 @@ WORST = (BAD, WARN, UNKNOWN, OK)
 # These raise alerts of their own where they happen; the others are told by one alert (SAT-46).
 TOLD_ELSEWHERE = {
     *("heartbeat", "ssh", "database", "host_key", "held", "unsettled"),
-    *("source_wallet", "reconciliation", "halts"),
+    *("source_wallet", "commission_wallet", "reconciliation", "halts"),
 }
 
 
@@ -164,8 +164,8 @@ async def check_health(*, look: bool = False, actor: str | None = None) -> Healt
 
 
 async def preflight() -> None:
-    """Before a tick: say what is not well (SAT-44). It stops nothing: what stops a settlement is
-    read by its own transaction, and a stuck share must not stop the others.
+    """Before a tick, and when the watch has news: say what is not well (SAT-44). It stops nothing:
+    what stops a settlement is read by its own transaction, and a stuck share must not stop others.
     """
     try:
         found = await check_health()

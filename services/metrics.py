@@ -17,10 +17,10 @@ from ..database import BooksConnection, Row, own
 from ..domain.states import CashOutState, ShareState
 from ..domain.verdicts import LINKS
 from ..migrations import SCHEMA_VERSION
+from . import metrics_health
 from .alerts import open_alerts
 from .findings import counts as findings_by_status
 from .funds import read_funds
-from .gates import GATES, gate_states
 from .observe import META_CLOCK, META_LAST_SUCCESS
 from .overview import VERSION
 from .readiness import last_lines
@@ -70,7 +70,8 @@ async def read_metrics() -> list[Family]:
         *await _feed(),
         *await own(_books),
         *await _reconciliation(),
-        *await _stopped(),
+        *await metrics_health.stopped(),
+        *await metrics_health.health(),
         *await _wallets(),
         *await _trouble(),
     ]
@@ -282,20 +283,6 @@ async def _reconciliation() -> list[Family]:
             sats,
         ),
         by("satmachine_findings", "Findings by state.", "state", {**findings}),
-    ]
-
-
-async def _stopped() -> list[Family]:
-    config = await crud.get_config()
-    states = await gate_states()
-    closed = {name: float(name in states and not states[name].get("accepted")) for name in GATES}
-    return [
-        by("satmachine_halted", "1: money work is stopped for this reason.", "reason", closed),
-        gauge(
-            "satmachine_automatic_work_enabled",
-            "1: the operator's switch is on.",
-            float(bool(config and config.polling_enabled)),
-        ),
     ]
 
 

@@ -56,7 +56,7 @@ async def read_overview(*, running: bool) -> dict[str, Any]:
         "start_at": clock.iso(settings.start_at_us),
         "clock_difference_us": await crud.get_meta(META_CLOCK),
         "gates": gates,
-        "health": await _health(),
+        "health": "bad" if state == "failing" else await _health(),
         "cash_outs": await books.counts_by_status(),
         "failed_shares": failed_count,
         "failed_sats": failed_sats,

@@ -18,7 +18,7 @@ from ..errors import NotFound, StateConflict, WaitsForHalt
 from ..models_reconciliation import Scope, ScopeKind
 from . import halts, health, reconcile, settle
 from .announce import announce_settled
-from .gates import HALT, RESUMING, active_halts, gate_states, opening
+from .gates import HALT, RESUMING, Halt, active_halts, gate_states, opening
 from .health_source import BAD, DAY_US, UNKNOWN
 from .readiness import require_ready
 
@@ -37,8 +37,8 @@ async def read() -> dict[str, Any]:
     state = await crud.get_meta(RESUMING)
     gates = {name for name, gate in (await gate_states()).items() if not gate.get("accepted")}
     config = await crud.get_config()
-    whole = [halt for halt in await active_halts() if halt.scope in halts.WHOLE]
-    stopped = bool(whole) or HALT in gates  # also while it is being resumed: then it begins anew
+    found = [halt for halt in await active_halts() if _resumed(halt)]
+    stopped = bool(found) or HALT in gates  # also while it is being resumed: then it begins anew
     switched_off = bool(config and not config.polling_enabled)
     run_id = state.get("run_id") if state else None
     return {
@@ -49,6 +49,11 @@ async def read() -> dict[str, Any]:
         "run": await _run(run_id) if run_id else None,
         "watch_until_us": await watched_until_us(),
     }
+
+
+def _resumed(halt: Halt) -> bool:
+    """It is not lifted by a button: it stops the whole, or nobody set it."""
+    return halt.scope in halts.WHOLE or halt.automatic
 
 
 async def watched_until_us() -> int | None:
@@ -75,11 +80,14 @@ async def begin(reason: str, actor: str) -> None:
     async def work(conn: BooksConnection) -> None:
         for gate, state in (await crud.get_metas(("takeover", "restore"), conn)).items():
             if not state.get("accepted"):
-                raise StateConflict(f"First look at '{gate}': {state['message']}")
+                raise StateConflict(
+                    f"First look at '{gate}': {state['message']}",
+                    hint="It has a Resume button of its own under Overview, with what to do first.",
+                )
         if await crud.get_meta(HALT, conn) is not None:
             await opening(conn, HALT, reason, actor)
         for halt in await active_halts(conn):
-            if halt.scope in halts.WHOLE:
+            if _resumed(halt):
                 await halts.lift_row(conn, await halts.find(halt.id, conn), reason, actor)
         state = {"step": BY_HAND, "begun_us": clock.now_us(), "steps": []}
         await _go_on(conn, state, BY_HAND, actor, f"All checks are green. {reason}")

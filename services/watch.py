@@ -20,6 +20,7 @@ from ..domain.conditions import KEYS, Condition, conditions
 from ..errors import SatMachineError
 from . import alert_rules, deliver, telling
 from .alerts import alert_now, open_of, resolve_now
+from .health import preflight
 from .ping import queue_pings
 from .watch_facts import read_facts
 
@@ -61,6 +62,8 @@ async def look() -> list[Condition]:
 
 
 async def _keep(found: Sequence[Condition], rules: Mapping[str, Rule]) -> None:
+    """What is new is raised, what is gone resolved; then the stored health says the same."""
+    news = False
     known = await open_of(sorted(KEYS))
     for one in found:
         row = known.pop(one.key, None)
@@ -69,8 +72,11 @@ async def _keep(found: Sequence[Condition], rules: Mapping[str, Rule]) -> None:
             continue
         await alert_now(one.key, one.kind, severity, one.message, one.hint, one.subject_id)
         if row is None:
+            news = True
             logger.warning(f"event=alert_raised kind={one.kind} message={one.message!r}")
     if known:
         await resolve_now(*known)
         for key in known:
             logger.info(f"event=alert_resolved key={key}")
+    if news or known:
+        await preflight()

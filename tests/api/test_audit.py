@@ -236,10 +236,10 @@ class Everything:
         await self.api("POST", f"findings/{route}/{route}", json={"note": "looked at it"})
 
     async def _resume(self) -> None:
-        from satmachineadmin.services.gates import HALT, close_gate
+        from satmachineadmin.services.gates import RESTORE, close_gate
 
-        await close_gate(HALT, "stopped for a test", "", {})
-        await self.api("POST", "resume/halt", json={"reason": "looked"})
+        await close_gate(RESTORE, "stopped for a test", "", {})
+        await self.api("POST", "resume/restore", json={"reason": "looked"})
 
     async def _arm(self) -> None:
         """As at the first run: saved, tested, chosen, and never polled before."""

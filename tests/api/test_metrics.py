@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from satmachineadmin import crud
 from satmachineadmin.dev import sample_rows
 from support.environment import CHECKOUT
 from support.machine import fetch
@@ -19,8 +20,9 @@ from support.operator import Operator, ago
 
 METRICS = "/satmachineadmin/api/v1/metrics"
 MONITORING = CHECKOUT / "monitoring"
-LABELS = {"state", "result", "reason", "account", "link", "wallet", "severity"}
+LABELS = {"state", "result", "reason", "account", "link", "wallet", "severity", "scope", "check"}
 LABELS |= {"version", "schema", "lnbits"}
+SCOPES = ("intake", "settlement", "machine", "client", "everything")
 NAME = re.compile(r"\bsatmachine_\w+")
 
 Found = dict[tuple[str, tuple[str, ...]], float]
@@ -92,7 +94,7 @@ async def test_a_failed_poll_and_a_stop_are_seen(operator: Operator) -> None:
     try:
         found = await scrape(operator)
     finally:
-        await gates.open_gate(gates.HALT, "made up", "test")
+        await crud.delete_meta(gates.HALT)
     rows = await fetch("SELECT result FROM satoshimachine.polls")
     failed = [one(each, "polls_total", "failed") for each in (before, found)]
     assert failed[1] - failed[0] == len([row for row in rows if row["result"] == "failed"]) > 0
@@ -161,6 +163,7 @@ async def test_dashboard_rules_and_docs_name_metrics_that_exist(operator: Operat
 
     await operator.http.post("/satmachineadmin/api/v1/dca/manual-poll")
     await reconcile.run_now(Scope())
+    await operator.api("POST", "health/check")
     there = {name for name, _ in await scrape(operator)}
     dashboard = json.loads((MONITORING / "grafana-dashboard.json").read_text())
     asked = list(expressions(dashboard))
@@ -180,3 +183,26 @@ def test_promtool_accepts_the_rules(what: list[str]) -> None:
         ["promtool", *what, file], cwd=MONITORING, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def test_halts_by_scope_and_what_health_said(operator: Operator) -> None:
+    """Stored checks only: a scrape looks at nothing itself, and the worst is the maximum."""
+    before = await scrape(operator)
+    assert not [key for key in before if key[0].startswith("satmachine_health_")]
+    assert {one(before, "halts", scope) for scope in SCOPES} == {0}
+    await operator.add_client()
+    await operator.poll()
+    body = {"scope": "settlement", "reason": "look first"}
+    await operator.api("POST", "halts", json=body)
+    await operator.api("POST", "halts", json={**body, "scope": "intake"})
+    await operator.api("POST", "health/check")
+    found = await scrape(operator)
+    assert [one(found, "halts", scope) for scope in SCOPES] == [1, 1, 0, 0, 0]
+    assert (one(found, "health_check_state", "halts"), one(found, "health_state")) == (3, 3)
+    assert one(found, "health_check_state", "ssh") == 0
+    assert one(found, "health_looked_timestamp_seconds") > 0
+    shown = (await operator.api("GET", "health"))["checks"]
+    assert {key[1][0] for key in found if key[0] == "satmachine_health_check_state"} == {
+        check["name"] for check in shown
+    }
+    assert one(found, "resuming") == 0

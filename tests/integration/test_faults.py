@@ -23,7 +23,7 @@ from satmachineadmin.adapters.connection_test import STEP_NAMES, test_connection
 from satmachineadmin.adapters.lamassu_postgres import open_source
 from satmachineadmin.adapters.source_settings import SourceLimits
 from satmachineadmin.dev import sample_rows
-from satmachineadmin.services import connection, observe, settle
+from satmachineadmin.services import connection_test, observe, settle
 from support.operator import Operator, ago
 from support.trouble import (
     block_outgoing,
@@ -48,7 +48,7 @@ def use_limits(monkeypatch: pytest.MonkeyPatch, limits: SourceLimits) -> None:
     opener = partial(open_source, limits=limits)
     tester = partial(test_connection_steps, limits=limits)
     monkeypatch.setattr(transaction_processor, "open_source", opener)
-    monkeypatch.setattr(connection, "test_connection_steps", tester)
+    monkeypatch.setattr(connection_test, "test_connection_steps", tester)
 
 
 @pytest.fixture(autouse=True)
@@ -139,6 +139,8 @@ async def accept_shown_key(operator: Operator) -> None:
     shown = await operator.api("GET", "host-key")
     assert shown["ssh_host_key"].split()[:2] == operator.lamassu.ssh_host_key.split()[:2]
     await operator.api("PUT", "host-key", json={"ssh_host_key": shown["ssh_host_key"]})
+    if (await operator.api("GET", "halts"))["active"]:
+        await operator.resume()  # intake stopped by itself
 
 
 @asynccontextmanager
@@ -382,7 +384,7 @@ async def recorded_as_failed(operator: Operator, answer: dict[str, Any]) -> None
     assert newest["hint"] == answer["hint"]
     status = await operator.api("GET", "status")
     if answer["code"] == "HOST_KEY_CHANGED":
-        assert status["state"] == "halted"  # intake, by itself, until a key is accepted
+        assert status["state"] == "halted"  # intake, by itself, until it is resumed
     else:
         assert (status["state"], status["state_message"]) == ("failing", answer["detail"])
     (alert,) = (await open_alerts(operator))["poll_failed"]

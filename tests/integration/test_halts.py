@@ -148,7 +148,7 @@ async def test_nothing_is_paid_by_itself_or_by_hand(operator: Operator, scope: s
     assert await statuses(operator) == {"completed": 3}
 
 
-async def test_a_changed_host_key_halts_intake_until_it_is_accepted(operator: Operator) -> None:
+async def test_a_changed_host_key_halts_intake_until_it_is_resumed(operator: Operator) -> None:
     """Even when the old key comes back: a person looks first."""
     await operator.lamassu.rotate_host_key()
     for _ in range(2):
@@ -160,7 +160,13 @@ async def test_a_changed_host_key_halts_intake_until_it_is_accepted(operator: Op
         f"UPDATE {S}.lamassu_config SET ssh_host_key = :key", {"key": shown["ssh_host_key"]}
     )
     assert (await refused_poll(operator)).json()["code"] == "HALTED"
+    early = await operator.api("POST", "resuming/begin", expect=409, json={"reason": "too soon"})
+    assert "Not green yet: host_key" in early["detail"]
     await operator.api("PUT", "host-key", json={"ssh_host_key": shown["ssh_host_key"]})
+    refused = (await refused_poll(operator)).json()
+    assert (refused["code"], "Setup, Health" in refused["hint"]) == ("HALTED", True)
+    assert "step by step" in (await lift(operator, one["id"], expect=409))["detail"]
+    await operator.resume()
     await operator.poll()
     found = await operator.api("GET", "halts")
     assert (found["active"], found["lifted"][0]["id"]) == ([], one["id"])

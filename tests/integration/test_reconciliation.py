@@ -22,7 +22,7 @@ from satmachineadmin.services import findings, reconcile, reconcile_run
 from satmachineadmin.services.alerts import open_alerts
 from satmachineadmin.services.reconcile_questions import QUESTIONS
 from satmachineadmin.services.reconcile_sides import read_sides
-from support.damage import damaged, rolled_back
+from support.damage import copy, damaged, rolled_back
 from support.operator import Operator, ago
 from support.trouble import delete_wallet
 
@@ -106,23 +106,6 @@ def leg_of(cash_out: Any) -> str:
 def wallet_row_of(cash_out: Any, side: str) -> str:
     return (
         f"(SELECT checking_id_{side} FROM {S}.settlement_legs WHERE leg_key = {leg_of(cash_out)})"
-    )
-
-
-async def columns_of(table: str) -> list[str]:
-    row = await crud.fetch_row(f"SELECT * FROM {table} LIMIT 1")
-    assert row is not None
-    return list(row)
-
-
-async def copy(table: str, where: str, **changes: str) -> str:
-    """A statement that copies rows with other values in some columns."""
-    names = await columns_of(table)
-    quoted = [f'"{name}"' for name in names]
-    values = [changes.get(name, f'"{name}"') for name in names]
-    return (
-        f"INSERT INTO {table} ({', '.join(quoted)}) SELECT {', '.join(values)}"
-        f" FROM {table} WHERE {where}"
     )
 
 

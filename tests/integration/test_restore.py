@@ -131,11 +131,11 @@ async def test_a_ledger_older_than_the_wallets(operator: Operator) -> None:
     assert (await operator.cash_out(row["id"]))["status"] == "failed"
     assert "halt" in await gates.gate_states()
     await operator.api("POST", f"transactions/{row['id']}/skip", json={"reason": "paid before"})
-    await operator.api("POST", "resume/halt", json={"reason": "paid before the restore"})
-    await operator.poll()
     await core_db.execute(
         "DELETE FROM apipayments WHERE checking_id = :id", {"id": ids.checking_id_in}
     )
+    await operator.resume("paid before the restore")
+    await operator.poll()
 
 
 async def test_a_halt_stops_everything_until_resumed(operator: Operator) -> None:
@@ -149,8 +149,10 @@ async def test_a_halt_stops_everything_until_resumed(operator: Operator) -> None
     answer = await operator.api("POST", f"process-transaction/{row['id']}", expect=503)
     assert answer["detail"] == "a sum does not hold"
     assert (await operator.api("GET", "status"))["state"] == "halted"
-    await operator.api("POST", "resume/halt", json={"reason": "mended"})
-    assert (await operator.poll())["transactions_processed"] == 1
+    short = await operator.api("POST", "resume/halt", expect=409, json={"reason": "mended"})
+    assert (short["code"], "Setup, Health" in short["hint"]) == ("STATE_CONFLICT", True)
+    await operator.resume("mended")
+    assert (await operator.cash_out(row["id"]))["status"] == "completed"
 
 
 @pytest.mark.sqlite_only

@@ -99,3 +99,26 @@ async def test_the_poll_button_says_that_work_is_being_resumed(operator: Operato
     await operator.poll()
     assert (await operator.api("GET", "status"))["cash_outs"]["pending"] == 1
     assert resuming.WATCH_US == 24 * 3_600 * 1_000_000
+
+
+async def test_the_switch_is_a_switch_only_where_a_person_stopped_it(operator: Operator) -> None:
+    """SAT-28: what stopped by itself goes the guided way; a person's stop needs none."""
+    on = {"enabled": True}
+    await operator.add_client()
+    await operator.api("PUT", "polling", json={"enabled": False})
+    await operator.api("POST", "halts", json={"scope": "intake", "reason": "a look at it"})
+    await operator.api("PUT", "polling", json=on)
+    await operator.api("PUT", "polling", json={"enabled": False})
+    await gates.halt(InvariantViolation("a sum does not hold"))
+    config = operator.connection(polling_enabled=True)
+    for method, path, body in (("PUT", "polling", on), ("POST", "config", config)):
+        refused = await operator.api(method, path, expect=409, json=body)
+        assert refused["detail"] == "Work stopped by itself: a sum does not hold"
+        assert "Setup, Health" in refused["hint"]
+    assert (await operator.api("GET", "status"))["polling_enabled"] is False
+    await operator.api("PUT", "polling", json={"enabled": False})
+    halt = (await operator.api("GET", "halts"))["active"][0]
+    await operator.api("POST", f"halts/{halt['id']}/lift", json={"reason": "well"})
+    await operator.resume()
+    await operator.api("PUT", "polling", json={"enabled": False})
+    await operator.api("PUT", "polling", json=on)

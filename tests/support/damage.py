@@ -52,6 +52,26 @@ async def damaged(*statements: str) -> None:
     await settlement(work)
 
 
+async def columns_of(table: str) -> list[str]:
+    """Of a table that has a row."""
+    from satmachineadmin import crud
+
+    row = await crud.fetch_row(f"SELECT * FROM {table} LIMIT 1")
+    assert row is not None
+    return list(row)
+
+
+async def copy(table: str, where: str, **changes: str) -> str:
+    """A statement that copies rows with other values in some columns."""
+    names = await columns_of(table)
+    quoted = [f'"{name}"' for name in names]
+    values = [changes.get(name, f'"{name}"') for name in names]
+    return (
+        f"INSERT INTO {table} ({', '.join(quoted)}) SELECT {', '.join(values)}"
+        f" FROM {table} WHERE {where}"
+    )
+
+
 async def rolled_back(look: Callable[[Any], Awaitable[Any]], *statements: str) -> Any:
     """What `look` sees after these, in a transaction that is rolled back."""
     from satmachineadmin.adapters.settlement import Rollback, settlement

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -98,6 +99,19 @@ class Operator:
         return next(
             (b["remaining_minor"] for b in answer["balances"] if b["currency"] == currency), 0
         )
+
+    async def resume(self, reason: str = "looked at it and mended it") -> None:
+        """The way back to work, step by step to its end (docs/health.md)."""
+        await self.api("POST", "resuming/begin", json={"reason": reason})
+        await self.api("POST", "resuming/settle")
+        await self.api("POST", "resuming/reconcile")
+        for _ in range(1_000):
+            run = (await self.api("GET", "resuming"))["run"]
+            if run["status"] not in ("queued", "running"):
+                break
+            await asyncio.sleep(0.02)
+        done = await self.api("POST", "resuming/automatic")
+        assert (done["step"], done["watched_until"] is not None) == (None, True)
 
     async def balances(self) -> dict[str, int]:
         """Sats in every wallet: 'source', 'commission' and each client's by client id."""
