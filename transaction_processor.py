@@ -59,6 +59,8 @@ SETTLE_PER_TICK_MAX = 500
 # most of their requests meet a pause.
 BACKLOG_FROM = 100
 BACKLOG_PAUSE = 2.0
+RATE_FROM = 10  # a rate of a few settlements says little
+US_PER_MINUTE = 60_000_000
 LEASE_NAME = "tick"
 LEASE_S = 60  # longer than any single step, short enough after a kill
 LEASE_RENEW_EVERY_S = 15
@@ -83,6 +85,12 @@ class Progress:
     done: int = 0
     total: int = 0
     since_us: int = 0
+
+    def per_minute(self) -> int | None:
+        """How fast it goes; nothing before there is something to judge by."""
+        took_us = clock.now_us() - self.since_us
+        judged = self.done >= RATE_FROM and took_us > 0
+        return round(self.done * US_PER_MINUTE / took_us) if judged else None
 
 
 @dataclass
@@ -274,9 +282,11 @@ async def _settle_pending(report: Report, shown: Shown | None, actor: str) -> No
     hashes = {} if shown is None else await pending_of(shown)
     ids = list(hashes) if shown is not None else await settle.pending_ids(SETTLE_PER_TICK_MAX)
     report.more = shown is None and len(ids) == SETTLE_PER_TICK_MAX
-    pause = BACKLOG_PAUSE if len(ids) > BACKLOG_FROM else 0
+    # Somebody waits for what they were shown; a backlog that the timer finds has time.
+    pause = BACKLOG_PAUSE if shown is None and len(ids) > BACKLOG_FROM else 0
+    total = await settle.pending_count() if report.more else len(ids)
     for done, cash_out_id in enumerate(ids):
-        await show("settling", done, len(ids))
+        await show("settling", done, total)
         started_s = time.monotonic()
         try:
             settled = await settle.settle_cash_out(

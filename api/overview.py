@@ -27,7 +27,7 @@ async def get_status() -> dict[str, Any]:
         **found,
         "doorbell": doorbell.item_id,
         "last_poll": answers.poll(found["last_poll"]),
-        "progress": vars(progress),
+        "progress": {**vars(progress), "per_minute": progress.per_minute()},
         "readiness": [line.dict() for line in readiness.last_lines()],
         "alerts": [answers.alert(row) for row in await open_alerts()],
     }

@@ -340,15 +340,24 @@ async def mark_failed(cash_out_id: str, message: str) -> None:
     await settlement(work)
 
 
+# Without those that wait for a halt to be lifted.
+PENDING = (
+    "FROM satoshimachine.lamassu_transactions WHERE status = 'pending'"
+    " AND NOT EXISTS (SELECT 1 FROM satoshimachine.halts h"
+    " WHERE h.id = halt_id AND h.lifted_us IS NULL)"
+)
+
+
 async def pending_ids(limit: int) -> list[str]:
-    """Pending cash-outs in the order of settlement (design.md 3.5), without those that wait for a
-    halt to be lifted.
-    """
+    """Pending cash-outs in the order of settlement (design.md 3.5)."""
     rows = await crud.fetch_rows(
-        "SELECT id FROM satoshimachine.lamassu_transactions WHERE status = 'pending'"
-        " AND NOT EXISTS (SELECT 1 FROM satoshimachine.halts h"
-        " WHERE h.id = halt_id AND h.lifted_us IS NULL)"
-        " ORDER BY COALESCE(confirmed_at_us, created_us), id LIMIT :limit",
+        f"SELECT id {PENDING} ORDER BY COALESCE(confirmed_at_us, created_us), id LIMIT :limit",
         {"limit": limit},
     )
     return [str(row["id"]) for row in rows]
+
+
+async def pending_count() -> int:
+    """How many there are, of which a pass takes some."""
+    row = await crud.fetch_row(f"SELECT COUNT(*) AS n {PENDING}")
+    return int(row["n"]) if row else 0

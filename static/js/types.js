@@ -65,7 +65,7 @@
  * @property {number} pending_deposits
  * @property {string} currency
  * @property {string} time_zone
- * @property {{phase: string, done: number, total: number}} progress
+ * @property {{phase: string, done: number, total: number, per_minute: number | null}} progress
  * @property {Check[]} readiness
  * @property {Alert[]} alerts
  * @property {string} doorbell

@@ -77,3 +77,30 @@ async def test_a_stop_while_telling_tells_nothing_twice(
     await announce.tell_rest()
     assert set(told.values()) == {1}
     assert set(told) <= await legs()
+
+
+async def test_a_backlog_shows_how_far_it_is_and_how_fast(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that waits is counted, not only what one pass takes; a rate once there is one to tell."""
+    from satmachineadmin import transaction_processor as processor
+
+    seen: list[dict[str, Any]] = []
+    real = processor.settle.settle_cash_out
+
+    async def settle(*args: Any, **more: Any) -> Any:
+        seen.append((await operator.api("GET", "status"))["progress"])
+        return await real(*args, **more)
+
+    monkeypatch.setattr(processor.settle, "settle_cash_out", settle)
+    monkeypatch.setattr(processor, "SETTLE_PER_TICK_MAX", 4)
+    monkeypatch.setattr(processor, "BACKLOG_FROM", 2)
+    monkeypatch.setattr(processor, "RATE_FROM", 2)
+    await operator.add_client()
+    await operator.lamassu.insert([sample_rows.sale() for _ in range(SALES)])
+    report = await processor.tick("timer")
+    assert report.more
+    assert [(one["done"], one["total"]) for one in seen] == [(n, SALES) for n in range(4)]
+    assert [one["per_minute"] is None for one in seen] == [True, True, False, False]
+    assert not (await processor.tick("timer")).more
+    assert (seen[-1]["done"], seen[-1]["total"]) == (1, 2)

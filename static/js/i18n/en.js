@@ -67,6 +67,7 @@ const satmTextsEn = {
   'phase.retrying': 'Retrying failed payments',
   'phase.announcing': 'Announcing payments',
   'phase.counted': '{phase}: {done} of {total}',
+  'phase.rate': '{n} a minute',
   'gate.halt': 'Money work is halted',
   'gate.takeover': 'Books of the earlier extension were found',
   'gate.restore': 'A database seems to have been put back',

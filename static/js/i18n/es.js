@@ -67,6 +67,7 @@ const satmTextsEs = {
   'phase.retrying': 'Reintentando pagos fallidos',
   'phase.announcing': 'Anunciando pagos',
   'phase.counted': '{phase}: {done} de {total}',
+  'phase.rate': '{n} por minuto',
   'gate.halt': 'El trabajo con dinero está bloqueado',
   'gate.takeover': 'Se encontraron los libros de la extensión anterior',
   'gate.restore': 'Parece que se restauró una base de datos',
