@@ -91,21 +91,25 @@ async def picture() -> dict[str, list[str]]:
     if db.type == SQLITE:
         found = _rows_of(db.path, None) | _rows_of(core_db.path, "apipayments")
     else:
+        places = {name: f"{SCHEMA}.{name}" for name in await table_names()}
+        places["apipayments"] = "apipayments"
         async with core_db.connect() as conn:
-            tables = [f"{SCHEMA}.{name}" for name in await table_names()]
             found = {
-                name: [repr(dict(row)) for row in await conn.fetchall(f"SELECT * FROM {name}")]
-                for name in [*tables, "apipayments"]
+                name: [dict(row) for row in await conn.fetchall(f"SELECT * FROM {place}")]
+                for name, place in places.items()
             }
-    return {name: sorted(rows) for name, rows in found.items()}
+    return {
+        name: sorted(repr(sorted(row.items())) for row in rows) for name, rows in found.items()
+    }
 
 
-def _rows_of(path: str, table: str | None) -> dict[str, list[str]]:
+def _rows_of(path: str, table: str | None) -> dict[str, list[dict[str, Any]]]:
     """The rows of one table of a SQLite file, or of all of them."""
     with closing(sqlite3.connect(path, timeout=10)) as raw:
+        raw.row_factory = sqlite3.Row
         tables = raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return {
-            name: [repr(row) for row in raw.execute(f'SELECT * FROM "{name}"')]
+            name: [dict(row) for row in raw.execute(f'SELECT * FROM "{name}"')]
             for (name,) in tables
             if table is None or name == table
         }
