@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, Depends
 from lnbits.core.models import User
 from lnbits.decorators import check_super_user, check_user_exists
 from lnbits.helpers import template_renderer
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from .api.routing import AnsweringRoute
+from .errors import NotFound
 from .page_parts import FRAME, PARTS, part_source, part_url
 
 # A part's address names its content, so that what was kept is never an older one.
 KEPT_FOR_A_YEAR = "private, max-age=31536000, immutable"
 
-page_router = APIRouter(dependencies=[Depends(check_super_user)])
+page_router = APIRouter(route_class=AnsweringRoute, dependencies=[Depends(check_super_user)])
 
 
 @page_router.get("/", response_class=HTMLResponse)
@@ -37,7 +39,7 @@ async def page_part(part: str, v: str) -> Response:
     """One part of the page as a script; of the version this LNbits runs, or nothing."""
     known = part in PARTS and (await asyncio.to_thread(part_url, part)).endswith(f"?v={v}")
     if not known:
-        raise HTTPException(404, "Reload the page: this part of it is not of this version.")
+        raise NotFound("This part of the page is not of this version", hint="Reload the page.")
     return Response(
         part_source(part),
         media_type="text/javascript",

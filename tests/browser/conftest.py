@@ -24,7 +24,7 @@ from browser.stage import (
     Visitor,
     staged,
 )
-from playwright.async_api import Browser, StorageState, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, async_playwright, expect
 
 
 @pytest.fixture(scope="session")
@@ -70,24 +70,30 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-async def sessions(chromium: Browser, stage: Stage) -> dict[str, StorageState]:
-    """Cookies of everybody who visits; logging in is slow on purpose."""
-    found = {}
-    for who in (OPERATOR, CLIENT):
-        context = await chromium.new_context(base_url=stage.url)
-        account = {"username": who, "password": PASSWORD}
-        answer = await context.request.post("/api/v1/auth", data=account)
-        assert answer.ok, await answer.text()
-        found[who] = await context.storage_state()
+async def contexts(
+    chromium: Browser, stage: Stage
+) -> AsyncIterator[dict[str | None, BrowserContext]]:
+    """A browser of everybody who visits, kept from test to test: logging in is slow on purpose, and
+    most of a first visit is LNbits' own scripts being fetched and read.
+    """
+    found: dict[str | None, BrowserContext] = {}
+    for who in (OPERATOR, CLIENT, None):
+        context = found[who] = await chromium.new_context(base_url=stage.url)
+        if who is not None:
+            account = {"username": who, "password": PASSWORD}
+            answer = await context.request.post("/api/v1/auth", data=account)
+            assert answer.ok, await answer.text()
+    yield found
+    for context in found.values():
         await context.close()
-    return found
 
 
 @pytest.fixture
-def visit(chromium: Browser, stage: Stage, sessions: dict[str, StorageState]) -> Visit:
+def visit(chromium: Browser, stage: Stage, contexts: dict[str | None, BrowserContext]) -> Visit:
     """`async with visit(OPERATOR) as visitor`: logged in, at a window size, light or dark.
 
-    `plain`: without LNbits' gradients, which take seconds to draw where there is no GPU.
+    `plain`: without LNbits' gradients, which take seconds to draw where there is no GPU. `fresh`:
+    with a browser that has kept nothing.
     """
 
     @asynccontextmanager
@@ -98,12 +104,16 @@ def visit(chromium: Browser, stage: Stage, sessions: dict[str, StorageState]) ->
         dark: bool = True,
         plain: bool = True,
         language: str = "en",
+        fresh: bool = False,
     ) -> AsyncIterator[Visitor]:
-        context = await chromium.new_context(
-            base_url=stage.url,
-            viewport={"width": size[0], "height": size[1]},
-            storage_state=sessions[who] if who else None,
-        )
+        context = contexts[who]
+        if fresh:
+            context = await chromium.new_context(
+                base_url=stage.url, storage_state=await context.storage_state()
+            )
+        others = list(context.pages)
+        page = await context.new_page()
+        await page.set_viewport_size({"width": size[0], "height": size[1]})
         # LNbits' own choices, as its page stores them.
         choices = {
             "disclaimerShown": "__q_bool|1",
@@ -113,15 +123,21 @@ def visit(chromium: Browser, stage: Stage, sessions: dict[str, StorageState]) ->
         if plain:
             choices.update({"gradientBg": "__q_bool|0", "cardGradient": "__q_bool|0"})
         for name, value in choices.items():
-            await context.add_init_script(f"localStorage.setItem('lnbits.{name}', '{value}')")
-        visitor = Visitor(await context.new_page(), context)
-        visitor.page.set_default_timeout(20_000)
-        visitor.page.on("pageerror", visitor.failed)
-        visitor.page.on("console", visitor.said)
+            await page.add_init_script(f"localStorage.setItem('lnbits.{name}', '{value}')")
+        visitor = Visitor(page, context)
+        page.set_default_timeout(20_000)
+        page.on("pageerror", visitor.failed)
+        page.on("console", visitor.said)
         try:
             yield visitor
+            if page.url.startswith("http"):
+                await page.evaluate("localStorage.clear()")  # the next one is a first visit
         finally:
-            await context.close()
+            for opened in context.pages:
+                if opened not in others:
+                    await opened.close()
+            if fresh:
+                await context.close()
         assert not visitor.errors
 
     return visiting

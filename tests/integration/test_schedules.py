@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -11,6 +11,16 @@ from satmachineadmin.dev import sample_rows
 from satmachineadmin.services import reconcile, resuming, schedules
 from support.operator import Operator
 from support.trouble import pass_time
+
+WEDNESDAY = 2
+
+
+def until_wednesday() -> timedelta:
+    """How long it is until noon (UTC) of a Wednesday: no week begins in the hours after it."""
+    now = datetime.now(timezone.utc)
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+    days = (WEDNESDAY - now.weekday()) % 7
+    return noon + timedelta(days=days if now < noon or days else 7) - now
 
 
 async def by_name(operator: Operator) -> dict[str, dict[str, Any]]:
@@ -21,16 +31,18 @@ async def test_due_once_also_after_weeks_and_never_during_a_tick(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SAT-46, SAT-58: missed ones are done once."""
+    noon = until_wednesday()
+    pass_time(monkeypatch, noon)
     assert await crud.take_lease("tick", "somebody", clock.now_us(), clock.now_us() + 10**9)
     assert await schedules.run_due() == []
     await crud.give_lease("tick", "somebody")
     assert await schedules.run_due() == ["health", "weekly"]
     assert await schedules.run_due() == []
-    pass_time(monkeypatch, timedelta(hours=1, minutes=59))
+    pass_time(monkeypatch, noon + timedelta(hours=1, minutes=59))
     assert await schedules.run_due() == []
-    pass_time(monkeypatch, timedelta(hours=2, minutes=1))
+    pass_time(monkeypatch, noon + timedelta(hours=2, minutes=1))
     assert "health" in await schedules.run_due()
-    pass_time(monkeypatch, timedelta(days=30))
+    pass_time(monkeypatch, noon + timedelta(days=30))
     assert await schedules.run_due() == ["health", "weekly"]
     assert await schedules.run_due() == []
     found = await by_name(operator)
@@ -41,6 +53,8 @@ async def test_due_once_also_after_weeks_and_never_during_a_tick(
 
 async def test_a_day_of_closer_watch(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     """SAT-28: every 30 minutes, and a reconciliation after every third cash-out."""
+    noon = until_wednesday()
+    pass_time(monkeypatch, noon)
     await operator.add_client("30000")
     await schedules.run_due()
     now_us = clock.now_us()
@@ -52,11 +66,11 @@ async def test_a_day_of_closer_watch(operator: Operator, monkeypatch: pytest.Mon
         assert await schedules.run_due() == expected
     await reconcile.work_off()
     assert await schedules.run_due() == []
-    pass_time(monkeypatch, timedelta(minutes=31))
+    pass_time(monkeypatch, noon + timedelta(minutes=31))
     assert await schedules.run_due() == ["health"]
-    pass_time(monkeypatch, timedelta(hours=25))
+    pass_time(monkeypatch, noon + timedelta(hours=25))
     await schedules.run_due()
-    pass_time(monkeypatch, timedelta(hours=26))
+    pass_time(monkeypatch, noon + timedelta(hours=26))
     assert await schedules.run_due() == []
 
 

@@ -98,9 +98,7 @@ async def picture() -> dict[str, list[str]]:
                 name: [dict(row) for row in await conn.fetchall(f"SELECT * FROM {place}")]
                 for name, place in places.items()
             }
-    return {
-        name: sorted(repr(sorted(row.items())) for row in rows) for name, rows in found.items()
-    }
+    return {name: sorted(repr(sorted(row.items())) for row in rows) for name, rows in found.items()}
 
 
 def _rows_of(path: str, table: str | None) -> dict[str, list[dict[str, Any]]]:
