@@ -26,9 +26,10 @@ demo: $(VENV)
 	@$(BIN)/python -m dev $(if $(ONCE),--once)
 
 test:
-	@$(MAKE) --no-print-directory check
-	@printf '\n==> Tests on SQLite and on PostgreSQL side by side: some minutes\n'
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target postgres sqlite unit once proof
+	@printf '\n==> Checks and tests, on SQLite and on PostgreSQL, side by side: some minutes\n'
+	@$(MAKE) --no-print-directory $(VENV) $(if $(filter yes,$(HAVE_NODE)),$(NODE))
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target \
+		postgres sqlite once check unit proof
 
 # Databases of tests need no disk, and waiting for one is half of their time: they lie in memory
 # where a machine has 2 GB of it to spare.
