@@ -27,7 +27,7 @@ async def test_due_once_also_after_weeks_and_never_during_a_tick(
     assert await schedules.run_due() == ["health", "weekly"]
     assert await schedules.run_due() == []
     pass_time(monkeypatch, timedelta(hours=1, minutes=59))
-    assert await schedules.run_due() == []
+    assert "health" not in await schedules.run_due()  # on a Saturday night, Sunday has begun by now
     pass_time(monkeypatch, timedelta(hours=2, minutes=1))
     assert "health" in await schedules.run_due()
     pass_time(monkeypatch, timedelta(days=30))
