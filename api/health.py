@@ -45,6 +45,8 @@ def _health(found: health.Health) -> dict[str, Any]:
                 "since": clock.iso(check.since_us),
                 "detail": check.detail,
                 "hint": check.hint,
+                "code": check.code,
+                "facts": check.facts,
             }
             for check in found.checks
         ],
