@@ -52,13 +52,13 @@ SAID: dict[str, tuple[str, str]] = {
     ),
     "halts.none": ("Nothing is halted", ""),
     "halts.some": (
-        "{count} halts; the first: {scope}, {reason}",
+        "In place: {count}; the first: {scope}, {reason}",
         "Look at the reason; resume or lift it under Setup, Health.",
     ),
     "lnbits.supported": ("{version}", ""),
     "trial.not_yet": ("The start-up check has not run yet", "Check again."),
     "trial.fine": ("{count} start-up checks are fine", ""),
-    "schema.right": ("{version}", ""),
+    "schema.right": ("Version {number}", ""),
     "audit_chain.not_yet": ("It was not walked yet", "Check now."),
     "audit_chain.broken": (
         "Entry {seq}: {why}",

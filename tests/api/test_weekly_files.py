@@ -14,6 +14,7 @@ import pytest
 from satmachineadmin import crud
 from satmachineadmin.dev import sample_rows
 from satmachineadmin.services import weekly, weekly_files
+from support.damage import damaged
 from support.operator import Operator
 from support.trouble import pass_time
 
@@ -129,3 +130,24 @@ async def test_formulas_earlier_reports_and_an_edited_one(operator: Operator) ->
     async with weekly_files._lock:
         await operator.api("GET", "weekly-reports/earlier/files.zip", expect=409)
     await operator.api("GET", "weekly-reports/nosuch/files.zip", expect=404)
+    await damaged(f"UPDATE {S}.weekly_reports SET report = report || ' ' WHERE id <> 'earlier'")
+    edited, _ = await taken(operator, made["id"])
+    assert edited["audit"]["unchanged"] is False
+
+
+async def test_a_deposit_that_nobody_confirmed_is_in_it(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In two of its items, as decimal text, and summed per currency."""
+    client = await operator.add_client("0")
+    body = {"client_id": client, "amount": "1234.50", "currency": "GTQ"}
+    deposit = await operator.api("POST", "deposits", json=body)
+    pass_time(monkeypatch, timedelta(days=8))
+    made = await operator.api("POST", "weekly-reports", expect=201)
+    await operator.api("PUT", f"deposits/{deposit['id']}/status", json={"status": "confirmed"})
+    _, files = await taken(operator, made["id"])
+    (late,) = rows_of(files["4-deposits.csv"])
+    assert (late["deposit_id"], late["amount"]) == (deposit["id"], "1234.50")
+    assert late["created_at"][:10] == deposit["created_at"][:10]
+    assert "SUM,1 rows,,GTQ,1234.50," in files["4-deposits.csv"].decode()
+    assert rows_of(files["1-books-deposits.csv"])[0]["deposit_id"] == deposit["id"]

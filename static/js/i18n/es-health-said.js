@@ -25,7 +25,7 @@ Object.assign(satmTextsEs, {
   'healthSaid.trial.not_yet': 'La comprobación de inicio aún no se hizo',
   'healthHint.trial.not_yet': 'Compruebe otra vez.',
   'healthSaid.trial.fine': 'Las {count} comprobaciones de inicio salieron bien',
-  'healthSaid.schema.right': '{version}',
+  'healthSaid.schema.right': 'Versión {number}',
   'healthSaid.audit_chain.not_yet': 'Aún no se recorrió',
   'healthHint.audit_chain.not_yet': 'Compruebe ahora.',
   'healthSaid.audit_chain.broken': 'Entrada {seq}: {why}',
