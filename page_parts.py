@@ -78,7 +78,8 @@ PARTS: dict[str, Part] = {
     ),
     "watch": Part(
         needs="lists",
-        texts="health alerts",
+        texts="health health-said alerts",
+        scripts="health-said",
         components="health halts halt-dialog resuming schedules alerts alert-dialog delivery "
         "client-notices channels channel-dialog alert-rules alert-rule-dialog",
     ),

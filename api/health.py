@@ -7,14 +7,14 @@ from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from .. import clock
 from ..books import client_names
 from ..database import Row
 from ..models import ReasonRequest
 from ..models_health import HaltRequest
-from ..services import halts, health, resuming, schedules, weekly
+from ..services import evidence, halts, health, resuming, schedules, weekly, weekly_files
 from . import answers_reconciliation
 from .routing import Actor, AnsweringRoute, IdempotencyKey, changes, once
 
@@ -45,6 +45,8 @@ def _health(found: health.Health) -> dict[str, Any]:
                 "since": clock.iso(check.since_us),
                 "detail": check.detail,
                 "hint": check.hint,
+                "code": check.code,
+                "facts": check.facts,
             }
             for check in found.checks
         ],
@@ -190,7 +192,7 @@ async def get_schedules() -> dict[str, Any]:
 async def get_weekly_reports() -> dict[str, Any]:
     """The stored weekly audits, newest first."""
     rows = await weekly.listed()
-    return {"data": [_weekly(row) for row in rows], "total": len(rows)}
+    return {"data": [weekly.answer(row) for row in rows], "total": len(rows)}
 
 
 @router.post("/weekly-reports", status_code=201, dependencies=[changes])
@@ -207,7 +209,7 @@ async def post_weekly_report(actor: Actor, request: Request, key: IdempotencyKey
 async def get_weekly_report(report_id: str) -> dict[str, Any]:
     """One weekly audit with its eight items, as it was stored."""
     row = await weekly.find(report_id)
-    return {**_weekly(row), "items": json.loads(row["report"])}
+    return {**weekly.answer(row), "items": json.loads(row["report"])}
 
 
 @router.get("/weekly-reports/{report_id}/file")
@@ -222,10 +224,17 @@ async def get_weekly_file(report_id: str) -> Response:
     )
 
 
-def _weekly(row: Row) -> dict[str, Any]:
-    return {
-        **{name: row[name] for name in ("id", "cause", "actor", "state")},
-        "from": clock.iso(row["from_us"]),
-        "until": clock.iso(row["until_us"]),
-        "made_at": clock.iso(row["made_us"]),
-    }
+@router.get("/weekly-reports/{report_id}/files.zip", response_class=StreamingResponse)
+async def get_weekly_files(report_id: str) -> StreamingResponse:
+    """What each of its items lists as CSV, the report itself, and a manifest with checksums."""
+    name, packed = await weekly_files.pack(report_id)
+    return StreamingResponse(
+        evidence.pieces(packed),
+        media_type=evidence.MEDIA_TYPE,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+            # LNbits would pack it, and what is packed ends like a whole file.
+            "Content-Encoding": "identity",
+        },
+    )

@@ -25,7 +25,8 @@ from . import audit_chain, readiness
 from .alerts import open_alerts, raise_alert, resolve_alerts
 from .findings import counts
 from .health_checks import CHECKS, META_CHAIN, ask
-from .health_source import BAD, META_LOOK, OK, UNKNOWN, WARN, Seen, see
+from .health_said import Facts, Found
+from .health_source import BAD, META_LOOK, OK, UNKNOWN, WARN, Seen, of_error, see
 from .reconcile_run import mismatches_total
 from .reconcile_view import last_run
 from .source import source_settings
@@ -34,6 +35,7 @@ META_CHECKED = "health_checked_us"
 META_LOOKED = "health_looked_us"  # the last real look
 ALERT_KEY = "health"
 WORST = (BAD, WARN, UNKNOWN, OK)
+STORED = ("name", "state", "since_us", "detail", "hint")
 # These raise alerts of their own where they happen; the others are told by one alert (SAT-46).
 TOLD_ELSEWHERE = {
     *("heartbeat", "ssh", "database", "host_key", "held", "unsettled"),
@@ -50,6 +52,8 @@ class Check:
     since_us: int | None
     detail: str
     hint: str
+    code: str  # what `detail` says, for a page in another language (health_said.py)
+    facts: Facts
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ async def _checks() -> tuple[tuple[Check, ...], int | None]:
         rows = await crud.fetch_rows("SELECT * FROM satoshimachine.health_checks LIMIT 100")
         checked_us = await crud.get_meta(META_CHECKED)
     except SatMachineError as exc:
-        told = Check("database_reading", UNKNOWN, None, exc.message, exc.hint)
+        found = of_error(UNKNOWN, exc.code, exc.message, exc.hint)
+        told = _as_check("database_reading", None, found)
         return (told,), None
     stored = {str(row["name"]): row for row in rows}
     return tuple([await _check(name, seen, stored.get(name)) for name in NAMES]), checked_us
@@ -117,7 +122,11 @@ async def _check(name: str, seen: Seen, stored: Row | None) -> Check:
     found = await ask(FUNCTIONS[name], seen)
     same = stored is not None and stored["state"] == found.state
     since_us = int(stored["since_us"]) if stored is not None and same else None
-    return Check(name, found.state, since_us, found.detail, found.hint)
+    return _as_check(name, since_us, found)
+
+
+def _as_check(name: str, since_us: int | None, found: Found) -> Check:
+    return Check(name, found.state, since_us, found.detail, found.hint, found.code, found.facts)
 
 
 def worst(states: Any) -> str:
@@ -141,7 +150,10 @@ async def check_health(*, look: bool = False, actor: str | None = None) -> Healt
     async def work(conn: BooksConnection) -> None:
         await conn.insert_rows(
             "satoshimachine.health_checks",
-            [{**asdict(check), "checked_us": now_us} for check in checks],
+            [
+                {name: getattr(check, name) for name in STORED} | {"checked_us": now_us}
+                for check in checks
+            ],
             on_conflict="ON CONFLICT (name) DO UPDATE SET state = excluded.state,"
             " since_us = excluded.since_us, checked_us = excluded.checked_us,"
             " detail = excluded.detail, hint = excluded.hint",

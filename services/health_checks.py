@@ -7,6 +7,7 @@ services/health.py and stored; these say what came of it. docs/health.md lists t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from .. import crud
 from ..adapters import disk
@@ -14,10 +15,12 @@ from ..books import MOMENT
 from ..database import Row
 from ..errors import SatMachineError
 from ..lnbits_version import require_supported
+from ..migrations import SCHEMA_VERSION
 from . import findings, funds, readiness
 from . import health_source as source
-from .gates import CLIENT, MACHINE, active_halts, gate_states
-from .health_source import BAD, DAY_US, HOUR_US, MINUTE_US, OK, UNKNOWN, WARN, Found, Seen, span
+from .gates import CLIENT, GATES, MACHINE, active_halts, gate_states
+from .health_said import GATE, PROBLEMS, Found, passed_on, said
+from .health_source import BAD, DAY_US, HOUR_US, MINUTE_US, OK, UNKNOWN, WARN, Seen, span
 from .reconcile_view import last_run
 
 UNSETTLED_BAD_US = 15 * MINUTE_US  # SAT-50, the one meaning of "stuck" (C-SAT-f)
@@ -39,11 +42,10 @@ async def held(seen: Seen) -> Found:
     row = await _waiting("t.status = 'held'")
     count, oldest_us = int(row["n"]), row["oldest"]
     if not count:
-        return Found(OK, "None")
+        return said(OK, "held.none")
     age_us = seen.now_us - int(oldest_us)
-    detail = f"{count} cash-outs wait for you, the oldest for {span(age_us)}"
-    hint = "Open them under Cash-outs: process or skip each."
-    return Found(BAD if age_us > HELD_BAD_US else WARN, detail, hint)
+    state = BAD if age_us > HELD_BAD_US else WARN
+    return said(state, "held.some", count=count, age=span(age_us))
 
 
 async def unsettled(seen: Seen) -> Found:
@@ -58,12 +60,11 @@ async def unsettled(seen: Seen) -> Found:
     )
     count, failed = int(pending["n"]), int(shares["n"]) if shares else 0
     if not count and not failed:
-        return Found(OK, "None")
+        return said(OK, "unsettled.none")
     oldest = [pending["oldest"], shares["oldest"] if shares else None]
     age_us = seen.now_us - min(int(us) for us in oldest if us is not None)
-    detail = f"{count} cash-outs and {failed} shares are not paid, the oldest for {span(age_us)}"
-    hint = "Open it: its message says what it waits for. Everybody else is paid meanwhile."
-    return Found(BAD if age_us > UNSETTLED_BAD_US else WARN, detail, hint)
+    state = BAD if age_us > UNSETTLED_BAD_US else WARN
+    return said(state, "unsettled.some", count=count, shares=failed, age=span(age_us))
 
 
 async def _waiting(clause: str) -> Row:
@@ -82,55 +83,53 @@ async def _waiting(clause: str) -> Row:
 async def source_wallet(seen: Seen) -> Found:
     """Settlement has a wallet to pay from; without it, nothing is settled (SAT-44)."""
     wallet = (await funds.read_funds())["source"]
-    hint = "Choose a source wallet that exists under Setup, Connection."
     if wallet is None:
-        return Found(BAD, "No source wallet is chosen", hint)
+        return said(BAD, "source_wallet.none")
     if wallet["problem"]:
-        return Found(BAD, f"It cannot be used: {wallet['problem']}", hint)
-    return Found(OK, f"It holds {wallet['balance_sats']} sats")
+        return said(BAD, f"source_wallet.{PROBLEMS[wallet['problem']]}")
+    return said(OK, "wallet.holds", sats=int(wallet["balance_sats"]))
 
 
 async def commission_wallet(seen: Seen) -> Found:
     """Commission has a place to go; without it, it waits in the source wallet."""
     wallet = (await funds.read_funds())["commission"]
     if wallet is None:
-        return Found(OK, "None is chosen: commission stays in the source wallet")
+        return said(OK, "commission_wallet.none")
     if wallet["problem"]:
-        hint = "Choose another one under Setup, Connection; what waits is paid by itself."
-        return Found(BAD, f"It cannot be used: {wallet['problem']}", hint)
-    return Found(OK, f"It holds {wallet['balance_sats']} sats")
+        return said(BAD, f"commission_wallet.{PROBLEMS[wallet['problem']]}")
+    return said(OK, "wallet.holds", sats=int(wallet["balance_sats"]))
 
 
 async def runway(seen: Seen) -> Found:
     """For how long a prefunded source wallet lasts at the pace of the last two weeks."""
     wallet = (await funds.read_funds())["source"]
     if wallet is None:
-        return Found(UNKNOWN, "No source wallet is chosen", "Choose one under Setup, Connection.")
+        return said(UNKNOWN, "runway.no_wallet")
     if not wallet["prefunded"]:
-        return Found(OK, "Each sale brings its own sats")
-    days = wallet["runway_days"]
+        return said(OK, "runway.credit")
+    days, sats = wallet["runway_days"], int(wallet["free_sats"])
     if days is None:
-        return Found(OK, f"{wallet['free_sats']} sats are free; nothing was paid lately")
-    detail = f"{wallet['free_sats']} sats are free, enough for {days} days"
-    hint = "Add sats to the source wallet."
+        return said(OK, "runway.idle", sats=sats)
+    state = WARN if days < RUNWAY_WARN_DAYS else OK
     if days < RUNWAY_BAD_DAYS:
-        return Found(BAD, detail, hint)
-    return Found(WARN, detail, hint) if days < RUNWAY_WARN_DAYS else Found(OK, detail)
+        state = BAD
+    return said(state, "runway.days", sats=sats, days=days)
 
 
 async def halted(seen: Seen) -> Found:
     """Nothing is stopped by a person, by a found fault, or by a gate."""
-    gates = [gate for gate in (await gate_states()).values() if not gate.get("accepted")]
-    if gates:
-        return Found(BAD, str(gates[0]["message"]), str(gates[0]["hint"]))
+    states = await gate_states()
+    closed = [(name, gate) for name, gate in states.items() if not gate.get("accepted")]
+    if closed:
+        name, gate = closed[0]
+        return passed_on(BAD, GATE, name, str(gate["message"]), str(gate["hint"]), set(GATES))
     halts = await active_halts()
     if not halts:
-        return Found(OK, "Nothing is halted")
+        return said(OK, "halts.none")
     wide = [halt for halt in halts if halt.scope not in (MACHINE, CLIENT)]
     first = (wide or halts)[0]
-    detail = f"{len(halts)} halts; the first: {first.scope}, {first.reason}"
-    hint = "Look at the reason; resume or lift it under Setup, Health."
-    return Found(BAD if wide else WARN, detail, hint)
+    state = BAD if wide else WARN
+    return said(state, "halts.some", count=len(halts), scope=first.scope, reason=first.reason)
 
 
 # -- this installation --------------------------------------------------------------------------
@@ -138,68 +137,73 @@ async def halted(seen: Seen) -> Found:
 
 async def lnbits(seen: Seen) -> Found:
     """This LNbits is one that money work was tried on."""
-    return Found(OK, require_supported())
+    return said(OK, "lnbits.supported", version=require_supported())
 
 
 async def trial(seen: Seen) -> Found:
     """One commit covers ledger and wallets here, as the start-up check found."""
     if not seen.lines:
-        return Found(UNKNOWN, "The start-up check has not run yet", "Check again.")
+        return said(UNKNOWN, "trial.not_yet")
     bad = next((line for line in seen.lines if not line.ok), None)
     if bad is not None:
-        return Found(UNKNOWN if bad.ok is None else BAD, f"{bad.name}: {bad.detail}", bad.hint)
-    return Found(OK, f"{len(seen.lines)} start-up checks are fine")
+        state = UNKNOWN if bad.ok is None else BAD
+        return source.of_error(state, bad.code, f"{bad.name}: {bad.detail}", bad.hint)
+    return said(OK, "trial.fine", count=len(seen.lines))
 
 
 async def schema(seen: Seen) -> Found:
     """The tables are those this code was written for."""
-    return Found(OK, await readiness.schema_version())
+    await readiness.schema_version()
+    return said(OK, "schema.right", number=SCHEMA_VERSION)
 
 
 async def audit_chain(seen: Seen) -> Found:
     """The audit trail is as it was written, when it was last walked."""
     last = await crud.get_meta(META_CHAIN)
     if last is None:
-        return Found(UNKNOWN, "It was not walked yet", "Check now.")
+        return said(UNKNOWN, "audit_chain.not_yet")
     age_us = seen.now_us - int(last["at_us"])
     if not last["ok"]:
-        hint = "Keep a copy of both databases; the audit trail's page names the entry."
-        return Found(BAD, f"Entry {last['bad_seq']}: {last['why']}", hint)
-    detail = f"{last['entries']} entries are right, looked at {span(age_us)} ago"
-    return Found(WARN, detail, "Check now.") if age_us > CHAIN_WARN_US else Found(OK, detail)
+        return said(BAD, "audit_chain.broken", seq=str(last["bad_seq"]), why=str(last["why"]))
+    state = WARN if age_us > CHAIN_WARN_US else OK
+    return said(state, "audit_chain.right", count=int(last["entries"]), age=span(age_us))
 
 
 async def reconciliation(seen: Seen) -> Found:
     """Lamassu, plans, ledger and wallets were compared, and agreed."""
     found = await findings.counts()
     if found["open"]:
-        hint = "Open Books, Reconciliation: each finding says what can be done."
-        return Found(BAD, f"{found['open']} findings are open", hint)
+        return said(BAD, "reconciliation.findings", count=int(found["open"]))
     last = await last_run()
     if last is None:
-        return Found(UNKNOWN, "None has ended yet", "Start one under Books, Reconciliation.")
+        return said(UNKNOWN, "reconciliation.not_yet")
     age_us = seen.now_us - int(last["reconciled_at_us"])
     if last["status"] == "failed":
-        return Found(WARN, f"The last one failed: {last['error_message']}", str(last["hint"] or ""))
-    detail = f"The last one ended {span(age_us)} ago: {last['matches']} of {last['total']} match"
-    if seen.settings.reconcile_daily and age_us > RECONCILED_WARN_US:
-        return Found(WARN, detail, "Start one under Books, Reconciliation.")
-    return Found(OK, detail)
+        failed = said(WARN, "reconciliation.failed", message=str(last["error_message"]))
+        return replace(failed, hint=str(last["hint"] or failed.hint))
+    late = seen.settings.reconcile_daily and age_us > RECONCILED_WARN_US
+    return said(
+        WARN if late else OK,
+        "reconciliation.ended",
+        age=span(age_us),
+        matches=int(last["matches"]),
+        total=int(last["total"]),
+    )
 
 
 async def disk_space(seen: Seen) -> Found:
     """LNbits' disk has room: a full one stops every write."""
     room = disk.room()
-    detail = f"{_gigabytes(room.free_bytes)} of {_gigabytes(room.total_bytes)} are free"
-    hint = "Make room on LNbits' disk."
+    state = WARN if room.free_bytes < DISK_WARN_BYTES else OK
     if room.free_bytes < DISK_BAD_BYTES:
-        return Found(BAD, detail, hint)
-    return Found(WARN, detail, hint) if room.free_bytes < DISK_WARN_BYTES else Found(OK, detail)
+        state = BAD
+    free, total = _gigabytes(room.free_bytes), _gigabytes(room.total_bytes)
+    return said(state, "disk.room", free=free, total=total)
 
 
 async def database_size(seen: Seen) -> Found:
     """How large the databases are: information."""
-    return Found(OK, f"{_gigabytes(await disk.database_bytes())}")
+    return said(OK, "database_size.is", size=_gigabytes(await disk.database_bytes()))
 
 
 def _gigabytes(count: int) -> str:
@@ -236,6 +240,6 @@ async def ask(check: CheckFunction, seen: Seen) -> Found:
         return await check(seen)
     except SatMachineError as exc:
         state = UNKNOWN if check not in (lnbits, schema) else BAD
-        return Found(state, exc.message, exc.hint)
+        return source.of_error(state, exc.code, exc.message, exc.hint)
     except OSError as exc:
-        return Found(UNKNOWN, f"It cannot be looked at: {exc.strerror}", "Look at LNbits' log.")
+        return said(UNKNOWN, "unreadable", why=str(exc.strerror))

@@ -16,6 +16,7 @@ from ..errors import SourceError
 from ..models import Check as Line
 from ..models import OperatorSettings, StoredConfig
 from . import readiness
+from .health_said import ERROR, OTHER_CODES, TEST_BUTTON, Found, passed_on, said
 from .observe import META_CLOCK, META_LAST_SUCCESS
 from .overview import late_after_us
 
@@ -34,16 +35,6 @@ KEY_CODES = ("HOST_KEY_UNKNOWN", "HOST_KEY_CHANGED")
 # One machine does not answer; through a tunnel only a real look can tell which.
 SILENT_CODES = ("SOURCE_UNREACHABLE", "SOURCE_TIMEOUT", "SOURCE_CONNECTION_LOST")
 SSH_STEPS = ("ssh_reached", "host_key", "ssh_login")
-TEST_BUTTON = "Press 'Test connection': it says which step fails."
-
-
-@dataclass(frozen=True)
-class Found:
-    """How one thing is."""
-
-    state: str
-    detail: str
-    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +84,17 @@ def source_codes() -> set[str]:
     return found
 
 
+def of_error(state: str, code: str | None, message: str, hint: str | None) -> Found:
+    """What an error said of itself, told apart by its code."""
+    known = source_codes() | set(OTHER_CODES)
+    return passed_on(state, ERROR, code, message, hint or "", known)
+
+
+def _of_error(state: str, code: str | None, message: str, hint: str | None) -> Found:
+    """The same of the way to the ATM server, where the connection test says more."""
+    return of_error(state, code, message, hint or TEST_BUTTON)
+
+
 def span(us: int) -> str:
     """How long, in the two largest units."""
     minutes = max(0, us) // MINUTE_US
@@ -108,34 +110,34 @@ def span(us: int) -> str:
 async def ssh(seen: Seen) -> Found:
     """The ATM server can be reached."""
     if seen.config is None:
-        return Found(UNKNOWN, "No connection is saved", "Finish the setup.")
+        return said(UNKNOWN, "no_connection")
     if not seen.config.use_ssh_tunnel:
-        return Found(OK, "No SSH tunnel is used")
+        return said(OK, "ssh.none")
     if seen.looked_later:
         return _step(seen, SSH_STEPS)
     if seen.poll is None:
-        return Found(UNKNOWN, "It was not tried yet", TEST_BUTTON)
+        return said(UNKNOWN, "source.not_tried")
     code = seen.poll["error_code"]
     if code in (*SSH_CODES, *SILENT_CODES, *KEY_CODES):
-        return Found(BAD, str(seen.poll["error_message"]), str(seen.poll["hint"] or TEST_BUTTON))
-    return Found(OK, "The last poll came through")
+        return _of_error(BAD, code, str(seen.poll["error_message"]), seen.poll["hint"])
+    return said(OK, "ssh.poll_came_through")
 
 
 async def database(seen: Seen) -> Found:
     """Lamassu's database answers."""
     if seen.config is None:
-        return Found(UNKNOWN, "No connection is saved", "Finish the setup.")
+        return said(UNKNOWN, "no_connection")
     if seen.looked_later:
         return _step(seen, None)
     if seen.poll is None:
-        return Found(UNKNOWN, "It was not tried yet", TEST_BUTTON)
+        return said(UNKNOWN, "source.not_tried")
     code = seen.poll["error_code"]
     if code is None:
-        return Found(OK, f"The last poll read {int(seen.poll['rows_read'])} rows")
+        return said(OK, "database.read", count=int(seen.poll["rows_read"]))
     behind = (*SSH_CODES, *KEY_CODES)
     if code in behind or (code in SILENT_CODES and seen.config.use_ssh_tunnel):
-        return Found(UNKNOWN, "The ATM server was not reached", TEST_BUTTON)
-    return Found(BAD, str(seen.poll["error_message"]), str(seen.poll["hint"] or TEST_BUTTON))
+        return said(UNKNOWN, "database.behind")
+    return _of_error(BAD, code, str(seen.poll["error_message"]), seen.poll["hint"])
 
 
 def _step(seen: Seen, names: tuple[str, ...] | None) -> Found:
@@ -144,48 +146,46 @@ def _step(seen: Seen, names: tuple[str, ...] | None) -> Found:
     mine = [step for step in steps if (step["name"] in (names or SSH_STEPS)) == bool(names)]
     bad = next((step for step in mine if step["ok"] is False), None)
     if bad is not None:
-        return Found(BAD, bad["detail"], bad["hint"] or TEST_BUTTON)
+        return _of_error(BAD, bad["code"], bad["detail"], bad["hint"])
     if not mine or (names is None and mine[-1]["ok"] is None):
-        return Found(UNKNOWN, "It was not reached", TEST_BUTTON)
+        return said(UNKNOWN, "source.not_reached")
     warned = next((step for step in mine if step["code"] == "GRANTS_BEYOND_NEED"), None)
     if warned is not None:
-        return Found(WARN, warned["detail"], warned["hint"] or "")
-    return Found(OK, "The last look came through")
+        return _of_error(WARN, warned["code"], warned["detail"], warned["hint"])
+    return said(OK, "source.came_through")
 
 
 async def host_key(seen: Seen) -> Found:
     """The server is the one the operator accepted."""
     config = seen.config
     if config is None or not config.use_ssh_tunnel:
-        return Found(OK if config else UNKNOWN, "No SSH server is set up")
+        return said(OK if config else UNKNOWN, "host_key.none")
     alert = await crud.fetch_row(
         "SELECT message, hint FROM satoshimachine.alerts"
         " WHERE dedupe_key = 'host_key' AND resolved_us IS NULL"
     )
     if alert is not None:
-        return Found(BAD, str(alert["message"]), str(alert["hint"]))
+        return _of_error(BAD, "HOST_KEY_CHANGED", str(alert["message"]), alert["hint"])
     if not config.ssh_host_key:
-        hint = "Compare the fingerprint with the server's own and accept it."
-        return Found(BAD, "No host key is accepted", hint)
-    return Found(OK, "The accepted key was shown")
+        return said(BAD, "host_key.not_accepted")
+    return said(OK, "host_key.shown")
 
 
 async def heartbeat(seen: Seen) -> Found:
     """The poller works, whether anybody sells or not (C-SAT-g)."""
     if seen.config is None:
-        return Found(UNKNOWN, "No connection is saved", "Finish the setup.")
+        return said(UNKNOWN, "no_connection")
     success_us = await crud.get_meta(META_LAST_SUCCESS)
     if not seen.config.polling_enabled:
-        return Found(WARN, "Automatic work is switched off", "Switch it on when you are ready.")
+        return said(WARN, "heartbeat.off")
     if success_us is None:
-        return Found(UNKNOWN, "No poll has succeeded yet", "Poll now.")
+        return said(UNKNOWN, "heartbeat.never")
     silent_us = seen.now_us - int(success_us)
-    detail = f"The last successful poll was {span(silent_us)} ago"
     late_us = late_after_us(seen.settings)
-    if silent_us <= late_us:
-        return Found(OK, detail)
-    hint = "Poll now; if it fails, its answer says what to do."
-    return Found(BAD if silent_us > max(SILENT_BAD_US, late_us) else WARN, detail, hint)
+    state = OK if silent_us <= late_us else WARN
+    if silent_us > max(SILENT_BAD_US, late_us):
+        state = BAD
+    return said(state, "heartbeat.last", age=span(silent_us))
 
 
 async def last_sale(seen: Seen) -> Found:
@@ -195,17 +195,16 @@ async def last_sale(seen: Seen) -> Found:
         f" ORDER BY {MOMENT} DESC LIMIT 1"
     )
     if row is None:
-        return Found(OK, "No sale is known yet")
-    return Found(OK, f"The last sale was {span(seen.now_us - int(row['us']))} ago")
+        return said(OK, "last_sale.none")
+    return said(OK, "last_sale.was", age=span(seen.now_us - int(row["us"])))
 
 
 async def clock_difference(seen: Seen) -> Found:
     """The ATM server's clock and ours agree: sales and deposits are ordered by them."""
     us = await crud.get_meta(META_CLOCK)
     if us is None:
-        return Found(UNKNOWN, "It was not measured yet", "Poll now.")
-    detail = f"The ATM server's clock is {round(int(us) / US_PER_S, 1)} s ahead"
-    hint = "Let both servers set their clocks by NTP."
+        return said(UNKNOWN, "clock.not_yet")
+    state = WARN if abs(int(us)) > CLOCK_WARN_US else OK
     if abs(int(us)) > CLOCK_BAD_US:
-        return Found(BAD, detail, hint)
-    return Found(WARN, detail, hint) if abs(int(us)) > CLOCK_WARN_US else Found(OK, detail)
+        state = BAD
+    return said(state, "clock.difference", seconds=round(int(us) / US_PER_S, 1))

@@ -1,11 +1,14 @@
 """The weekly audit (SAT-58): its eight items as one stored report, append-only.
 
-Each item has a state, a sentence and the facts behind it. A commission wallet that the operator
-spends from is no difference (C-SAT-q): what was moved there is compared, not what lies there.
+Each item has a state, a sentence and the facts behind it, and the moment they were read at, so that
+what it lists can be taken away later as it was then (weekly_files.py). A commission wallet that the
+operator spends from is no difference (C-SAT-q): what was moved there is compared, not what lies
+there.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -19,6 +22,7 @@ from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row, stored_time
 from ..domain.days import datetime_utc
 from ..errors import NotFound, SatMachineError
+from ..listing import stored_us
 from . import dump, health, reports_answers
 from .health_source import BAD, DAY_US, META_LOOK, OK, UNKNOWN, WARN
 from .periods import read_period
@@ -73,10 +77,12 @@ async def _commission(from_us: int) -> Item:
         "SELECT (SELECT COALESCE(SUM(commission_sats), 0) FROM satoshimachine.lamassu_transactions"
         " WHERE commission_status = 'paid' AND origin = 'observed') AS told,"
         " (SELECT COALESCE(SUM(amount_sats), 0) FROM satoshimachine.settlement_legs"
-        " WHERE kind = 'commission') AS moved"
+        " WHERE kind = 'commission') AS moved,"
+        " (SELECT COALESCE(MAX(seq), 0) FROM satoshimachine.ledger_entries) AS seq"
     )
-    told, moved = (int(row["told"]), int(row["moved"])) if row else (0, 0)
+    told, moved, seq = (int(row[name]) if row else 0 for name in ("told", "moved", "seq"))
     facts = {"told_sats": told, "moved_sats": moved, "difference_sats": moved - told}
+    facts["ledger_seq"] = seq
     if told != moved:
         return BAD, f"{told} sats are in the books and {moved} were moved", facts
     return OK, f"{told} sats are in the books and were moved", facts
@@ -85,11 +91,12 @@ async def _commission(from_us: int) -> Item:
 async def _deposits(from_us: int) -> Item:
     """4. Deposits that nobody confirmed for a week."""
     rows = await crud.fetch_rows(
-        "SELECT id, client_id, currency, amount_minor FROM satoshimachine.dca_deposits"
+        "SELECT id, client_id, currency, amount_minor, created_at"
+        " FROM satoshimachine.dca_deposits"
         f" WHERE status = 'pending' AND created_at < :late ORDER BY created_at LIMIT {ROWS_MAX}",
         {"late": stored_time(clock.now_us() - PENDING_LATE_US)},
     )
-    late = [dict(row) for row in rows]
+    late = [{**row, "created_at": clock.iso(stored_us(row["created_at"]))} for row in rows]
     sentence = f"{len(late)} deposits are pending for more than 7 days" if late else "None"
     return WARN if late else OK, sentence, {"deposits": late}
 
@@ -99,7 +106,8 @@ async def _splits(from_us: int) -> Item:
     zone = (await crud.get_settings()).time_zone
     splits = (await read_sections(read_period(None, None, zone))).splits
     wrong = [split for split in splits if not split.ok]
-    facts = {"checked": len(splits), "wrong": len(wrong)}
+    facts: dict[str, Any] = {"checked": len(splits), "wrong": len(wrong)}
+    facts["splits"] = [reports_answers.split(one) for one in splits]
     if wrong:
         return BAD, f"{len(wrong)} of {len(splits)} come out otherwise", facts
     return OK, f"{len(splits)} come out the same", facts
@@ -146,7 +154,8 @@ async def _errors(from_us: int) -> Item:
         {"since": from_us},
     )
     alerts = await crud.fetch_rows(
-        "SELECT kind, severity, message, times, resolved_us FROM satoshimachine.alerts"
+        "SELECT kind, severity, message, times, first_us, last_us, resolved_us"
+        " FROM satoshimachine.alerts"
         f" WHERE last_us >= :since ORDER BY last_us DESC LIMIT {ROWS_MAX}",
         {"since": from_us},
     )
@@ -180,12 +189,14 @@ async def make(cause: str, actor: str = SYSTEM) -> str:
     items = []
     for number, (name, ask) in enumerate(ITEMS, start=1):
         await crud.set_meta(META_PROGRESS, {"done": number - 1, "of": len(ITEMS)})
+        at_us = clock.now_us()
         try:
             state, sentence, facts = await ask(from_us)
         except SatMachineError as exc:
             state, sentence, facts = UNKNOWN, exc.message, {}
         items.append(
             {"number": number, "name": name, "state": state, "detail": sentence, "facts": facts}
+            | {"read_at": clock.iso(at_us)}
         )
     await crud.delete_meta(META_PROGRESS)
     report_id = urlsafe_short_hash()
@@ -202,11 +213,27 @@ async def make(cause: str, actor: str = SYSTEM) -> str:
 
     async def work(conn: BooksConnection) -> None:
         await conn.insert_rows("satoshimachine.weekly_reports", [row])
-        facts = {"state": row["state"]}
+        # The trail's hash covers what the report says, from its first minute on.
+        facts = {"state": row["state"], "report_sha256": digest_of(str(row["report"]))}
         await record(conn, "weekly_audit", report_id, facts, actor=actor, now_us=clock.now_us())
 
     await settlement(work)
     return report_id
+
+
+def digest_of(report: str) -> str:
+    """SHA-256 of a report's items as they are stored; the audit entry of its making has it."""
+    return hashlib.sha256(report.encode()).hexdigest()
+
+
+def answer(row: Row) -> dict[str, Any]:
+    """A stored report as the API gives it, without its items."""
+    return {
+        **{name: row[name] for name in ("id", "cause", "actor", "state")},
+        "from": clock.iso(row["from_us"]),
+        "until": clock.iso(row["until_us"]),
+        "made_at": clock.iso(row["made_us"]),
+    }
 
 
 async def listed() -> list[Row]:

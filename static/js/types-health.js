@@ -8,6 +8,8 @@
  * @property {string | null} since
  * @property {string} detail
  * @property {string} hint
+ * @property {string} code
+ * @property {Record<string, string | number>} facts
  *
  * @typedef {object} Health
  * @property {string} state
@@ -20,6 +22,7 @@
  * @property {string} scope
  * @property {string} subject
  * @property {string | null} subject_name
+ * @property {string} cause person, or what was found by itself
  * @property {string} reason
  * @property {string} set_by
  * @property {string} set_at

@@ -92,6 +92,7 @@ ROUTES = """
     GET weekly-reports
     GET weekly-reports/{report_id}
     GET weekly-reports/{report_id}/file
+    GET weekly-reports/{report_id}/files.zip
     PATCH config
     POST alerts/{alert_id}/acknowledge
     POST audit/verify

@@ -11,7 +11,7 @@ from satmachineadmin import clock
 from satmachineadmin.adapters import disk
 from satmachineadmin.dev import sample_rows
 from satmachineadmin.models_reconciliation import Scope, ScopeKind
-from satmachineadmin.services import health, health_source, reconcile
+from satmachineadmin.services import health, health_said, health_source, reconcile
 from support.damage import damaged
 from support.machine import change, picture
 from support.operator import Operator
@@ -29,7 +29,17 @@ async def checks(operator: Operator, *, look: bool = False) -> dict[str, dict[st
     """By name; `look`: look for real and store."""
     path, method = ("health/check", "POST") if look else ("health", "GET")
     answer = await operator.api(method, path)
+    for check in answer["checks"]:
+        assert check["detail"] == of_code(check), check
     return {check["name"]: check for check in answer["checks"]}
+
+
+def of_code(check: dict[str, Any]) -> str:
+    """The sentence that the page of an English reader makes of the code and its facts."""
+    if check["code"] in health_said.SAID:
+        return health_said.SAID[check["code"]][0].format(**check["facts"])
+    assert check["code"].split(".")[0] in (health_said.ERROR, health_said.GATE)
+    return str(check["facts"]["message"])
 
 
 async def test_all_is_well_after_a_look_and_a_get_changes_nothing(operator: Operator) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,7 +39,9 @@ async def test_it_fits_and_everybody_can_use_it(
         await visitor.picture(screenshots / name, full_page=True)
         assert await findings(page) == []
         if language == "es":
-            await expect(page.get_by_test_id("health-disk")).to_contain_text("Espacio en disco")
+            disk = page.get_by_test_id("health-disk")
+            await expect(disk).to_contain_text("Espacio en disco")
+            await expect(disk).to_contain_text("Quedan libres")
 
 
 async def test_halt_and_resume_step_by_step(visit: Visit, stage: Stage, screenshots: Path) -> None:
@@ -67,3 +72,39 @@ async def test_halt_and_resume_step_by_step(visit: Visit, stage: Stage, screensh
         await visitor.picture(screenshots / "resuming.png", full_page=True)
         await act.click()
         await expect(page.get_by_test_id("watched")).to_be_visible()
+
+
+async def test_what_stopped_by_itself_leads_to_the_steps(
+    visit: Visit, stage: Stage, screenshots: Path
+) -> None:
+    """A lift would be refused (409); and a weekly audit is there to take away."""
+    with stopped_by_itself(stage):
+        async with visit(OPERATOR) as visitor:
+            page = visitor.page
+            await opened(page)
+            await expect(page.get_by_test_id("active-halt")).to_contain_text("Intake")
+            await expect(page.get_by_test_id("lift")).to_have_count(0)
+            await page.get_by_test_id("to-resuming").click()
+            heading = page.get_by_role("heading", name="Resume step by step")
+            await expect(heading).to_be_focused()
+            await expect(heading).to_be_in_viewport()
+            await page.get_by_test_id("weekly-now").click()
+            async with page.expect_download() as download:
+                await page.get_by_test_id("weekly-files").first.click(timeout=60_000)
+            assert (await download.value).suggested_filename.endswith(".zip")
+            await visitor.picture(screenshots / "stopped-by-itself.png", full_page=True)
+
+
+@contextmanager
+def stopped_by_itself(stage: Stage) -> Iterator[None]:
+    """As the watch leaves it when the server shows another key."""
+    path = next(stage.folder.rglob("ext_satoshimachine.sqlite3"))
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as books:
+        books.execute(
+            "INSERT INTO halts (id, scope, subject, cause, reason, set_by, set_us) VALUES"
+            " ('by-itself', 'intake', '', 'host_key', 'another key', 'system', 1)"
+        )
+        try:
+            yield
+        finally:
+            books.execute("DELETE FROM halts WHERE id = 'by-itself'")

@@ -55,6 +55,36 @@ def test_every_state_and_reason_has_a_word() -> None:
         assert f"hold.{code.value}" in english
 
 
+def test_health_is_said_by_code_in_both_languages() -> None:
+    """Every code that the server can give, with the server's own sentence as the English one."""
+    from satmachineadmin.services import health_said, health_source
+    from satmachineadmin.services.gates import GATES
+
+    expected: dict[str, str | None] = {}
+    for code, (sentence, hint) in health_said.SAID.items():
+        expected[f"healthSaid.{code}"] = sentence.replace("'", "’")
+        if hint:
+            expected[f"healthHint.{code}"] = hint.replace("'", "’")
+    errors = {*health_source.source_codes(), *health_said.OTHER_CODES, health_said.OTHER}
+    for kind, names in ((health_said.GATE, {*GATES, health_said.OTHER}), ("error", errors)):
+        for name in names:
+            expected |= {f"healthSaid.{kind}.{name}": None, f"healthHint.{kind}.{name}": None}
+    for language in ("en", "es"):
+        found = {key: text for key, text in texts(language).items() if key.startswith("health")}
+        found = {key: text for key, text in found.items() if re.match("health(Said|Hint)", key)}
+        assert set(found) == set(expected)
+        for key, text in found.items():
+            if expected[key] is None:
+                assert ("{message}" in text) == key.startswith("healthSaid"), key
+            elif language == "en":
+                assert text == expected[key]
+    for name in ("health_checks", "health_source"):
+        source = (CHECKOUT / "services" / f"{name}.py").read_text()
+        for code in re.findall(r'"((?:\w+\.)\w+|unreadable|no_connection)"', source):
+            assert code in health_said.SAID, code
+        assert "return Found(" not in source, "a sentence that no other language has"
+
+
 def test_nothing_of_the_server_becomes_markup() -> None:
     for path in (*TEMPLATES.rglob("*.html"), *SCRIPTS.rglob("*.js")):
         text = path.read_text()

@@ -29,9 +29,16 @@ satmComponent('satm-halts', {
       }
       this.loaded = true
     },
-    /** @param {Halt} halt */
-    isWhole(halt) {
-      return ['settlement', 'everything'].includes(halt.scope)
+    /**
+     * Whether a button ends it: what stops the whole, or stopped by itself, is resumed step by step.
+     * @param {Halt} halt
+     */
+    canLift(halt) {
+      const whole = ['settlement', 'everything'].includes(halt.scope)
+      return !whole && halt.cause === 'person'
+    },
+    resume() {
+      this.$refs.resuming.show()
     },
     /** @param {Halt} halt */
     who(halt) {

@@ -18,6 +18,8 @@ satmComponent('satm-health', {
     this.load()
   },
   methods: {
+    said: satmHealth.said,
+    hint: satmHealth.hint,
     async load() {
       try {
         this.health = await satmApi.get('health')

@@ -78,6 +78,14 @@ satmComponent('satm-resuming', {
       await this.load()
       this.busy = false
     },
+    /** Bring the steps into view, for whoever looks and for whoever listens. */
+    show() {
+      const heading = /** @type {HTMLElement | undefined} */ (
+        this.$refs.heading
+      )
+      heading?.scrollIntoView({block: 'center'})
+      heading?.focus({preventScroll: true})
+    },
     begun() {
       this.load()
       this.$emit('changed')

@@ -39,9 +39,12 @@ satmComponent('satm-schedules', {
       this.busy = false
       this.load()
     },
-    /** @param {string} id */
-    file(id) {
-      return `/satmachineadmin/api/v1/dca/weekly-reports/${id}/file`
+    /**
+     * @param {string} id
+     * @param {string} name
+     */
+    file(id, name) {
+      return `/satmachineadmin/api/v1/dca/weekly-reports/${id}/${name}`
     }
   }
 })

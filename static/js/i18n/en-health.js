@@ -82,5 +82,6 @@ Object.assign(satmTextsEn, {
   'schedule.running': '{done} of {of}',
   'weekly': 'Weekly audits',
   'weekly.now': 'Audit now',
-  'weekly.file': 'File'
+  'weekly.file': 'File',
+  'weekly.files': 'Tables (ZIP)'
 })

@@ -82,5 +82,6 @@ Object.assign(satmTextsEs, {
   'schedule.running': '{done} de {of}',
   'weekly': 'Auditorías semanales',
   'weekly.now': 'Auditar ahora',
-  'weekly.file': 'Archivo'
+  'weekly.file': 'Archivo',
+  'weekly.files': 'Tablas (ZIP)'
 })
