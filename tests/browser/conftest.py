@@ -78,7 +78,10 @@ async def contexts(
     """
     found: dict[str | None, BrowserContext] = {}
     for who in (OPERATOR, CLIENT, None):
-        context = found[who] = await chromium.new_context(base_url=stage.url)
+        # LNbits' service worker would answer what a test wants to answer itself.
+        context = found[who] = await chromium.new_context(
+            base_url=stage.url, service_workers="block"
+        )
         if who is not None:
             account = {"username": who, "password": PASSWORD}
             answer = await context.request.post("/api/v1/auth", data=account)
@@ -92,8 +95,7 @@ async def contexts(
 def visit(chromium: Browser, stage: Stage, contexts: dict[str | None, BrowserContext]) -> Visit:
     """`async with visit(OPERATOR) as visitor`: logged in, at a window size, light or dark.
 
-    `plain`: without LNbits' gradients, which take seconds to draw where there is no GPU. `fresh`:
-    with a browser that has kept nothing.
+    `plain`: without LNbits' gradients, which take seconds to draw where there is no GPU.
     """
 
     @asynccontextmanager
@@ -104,13 +106,8 @@ def visit(chromium: Browser, stage: Stage, contexts: dict[str | None, BrowserCon
         dark: bool = True,
         plain: bool = True,
         language: str = "en",
-        fresh: bool = False,
     ) -> AsyncIterator[Visitor]:
         context = contexts[who]
-        if fresh:
-            context = await chromium.new_context(
-                base_url=stage.url, storage_state=await context.storage_state()
-            )
         others = list(context.pages)
         page = await context.new_page()
         await page.set_viewport_size({"width": size[0], "height": size[1]})
@@ -136,8 +133,6 @@ def visit(chromium: Browser, stage: Stage, contexts: dict[str | None, BrowserCon
             for opened in context.pages:
                 if opened not in others:
                     await opened.close()
-            if fresh:
-                await context.close()
         assert not visitor.errors
 
     return visiting

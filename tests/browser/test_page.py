@@ -49,7 +49,7 @@ async def test_nobody_else_does(
 @pytest.mark.parametrize("what", ["tab", "dialog"])
 async def test_a_part_that_does_not_come_says_so(visit: Visit, what: str) -> None:
     """Each part of the page is loaded when it is first opened; without LNbits it can be retried."""
-    async with visit(OPERATOR, fresh=True) as visitor:
+    async with visit(OPERATOR) as visitor:
         page = visitor.page
         await opened(page)
         await page.route("**/parts/lists.js*", lambda route: route.abort())
