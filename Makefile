@@ -53,7 +53,8 @@ ONCE_ONLY := tests/contract tests/browser tests/crash
 BOTH := $(foreach part,tests/unit tests/test_tidy.py $(ONCE_ONLY),--ignore=$(part))
 # What a form says about wrong input, and how an operator is led back to work, does not depend on
 # the database: on SQLite only, or ALL=1.
-FORMS := $(foreach part,access clients_deposits config doorbell errors incidents process_by_id secrets \
+FORMS := $(foreach part,access clients_deposits config doorbell errors evidence incidents metrics \
+	previews process_by_id runbook secrets weekly_files \
 	setup simulate,\
 	--ignore=tests/api/test_$(part).py) --ignore=tests/integration/test_drills.py
 

@@ -26,6 +26,8 @@ from browser.stage import (
 )
 from playwright.async_api import Browser, BrowserContext, async_playwright, expect
 
+NO_SERVICE_WORKER = "navigator.serviceWorker.register = () => new Promise(() => {})"
+
 
 @pytest.fixture(scope="session")
 def needs_chromium() -> None:
@@ -78,10 +80,9 @@ async def contexts(
     """
     found: dict[str | None, BrowserContext] = {}
     for who in (OPERATOR, CLIENT, None):
+        context = found[who] = await chromium.new_context(base_url=stage.url)
         # LNbits' service worker would answer what a test wants to answer itself.
-        context = found[who] = await chromium.new_context(
-            base_url=stage.url, service_workers="block"
-        )
+        await context.add_init_script(NO_SERVICE_WORKER)
         if who is not None:
             account = {"username": who, "password": PASSWORD}
             answer = await context.request.post("/api/v1/auth", data=account)
