@@ -37,10 +37,12 @@ MEMORY := $(shell test -w /dev/shm && df --output=avail /dev/shm | awk 'NR == 2 
 	| grep -q . && echo /dev/shm)
 
 # $(1): LNbits' database, $(2): what to run. A temp root of its own: pytest closes a shared one for
-# the user that PostgreSQL runs as, who must reach its own folder in it.
+# the user that PostgreSQL runs as, who must reach its own folder in it. What Python compiled is kept,
+# whatever the shell says: tests start some hundred processes, and reading LNbits takes each seconds.
 define pytest
 @root=$$(mktemp -d $(if $(MEMORY),-p $(MEMORY))) && chmod 711 "$$root" && \
-	trap 'rm -rf "$$root"' EXIT && TMPDIR=$$root PYTEST_DEBUG_TEMPROOT=$$root \
+	trap 'rm -rf "$$root"' EXIT && unset PYTHONDONTWRITEBYTECODE && \
+	TMPDIR=$$root PYTEST_DEBUG_TEMPROOT=$$root \
 	SATM_TEST_DB=$(1) $(BIN)/python -m pytest --quiet $(2)
 endef
 

@@ -26,6 +26,7 @@ from browser.stage import (
 )
 from playwright.async_api import Browser, BrowserContext, async_playwright, expect
 
+PATIENCE_MS = 45_000  # a machine that runs four lanes is slow at times; nothing waits without need
 NO_SERVICE_WORKER = "navigator.serviceWorker.register = () => new Promise(() => {})"
 
 
@@ -52,9 +53,7 @@ async def stage(
 async def chromium(stage: Stage) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         playwright.selectors.set_test_id_attribute("data-test")
-        expect.set_options(
-            timeout=20_000
-        )  # a shared machine may be slow; nothing waits without need
+        expect.set_options(timeout=PATIENCE_MS)
         browser = await playwright.chromium.launch(
             executable_path=str(CHROMIUM), args=list(ARGUMENTS)
         )
@@ -123,7 +122,7 @@ def visit(chromium: Browser, stage: Stage, contexts: dict[str | None, BrowserCon
         for name, value in choices.items():
             await page.add_init_script(f"localStorage.setItem('lnbits.{name}', '{value}')")
         visitor = Visitor(page, context)
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", visitor.failed)
         page.on("console", visitor.said)
         try:

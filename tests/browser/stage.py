@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -142,8 +143,12 @@ class Visitor:
             self.errors.append(message.text)
 
     async def picture(self, path: Path, *, full_page: bool = False) -> None:
-        """For people to look at, once dialogs have come in and fields have their colours."""
+        """For people to look at, once dialogs have come in and fields have their colours. Drawn
+        where somebody asked for pictures: without a GPU one takes as long as a test.
+        """
         await self.page.wait_for_timeout(SETTLED_MS)
+        if "SATM_SCREENSHOTS" not in os.environ:
+            return
         await self.page.screenshot(path=path, full_page=full_page)
 
     async def resize(self, width: int, height: int) -> None:

@@ -28,7 +28,7 @@ def one_sat_off(folder: Path, by: int) -> None:
 
 
 async def reconcile(page: Page) -> None:
-    await page.get_by_test_id("reconcile").click()
+    await page.get_by_test_id("reconcile").click()  # there, once no run is under way
     await page.get_by_test_id("run-start").click()
     await expect(page.get_by_test_id("run-start")).to_have_count(0)
     await expect(page.get_by_test_id("reconcile")).to_be_visible(timeout=30_000)
