@@ -53,12 +53,12 @@ unit: $(VENV)
 # Tests that know one database only, or none: they run when the unit tests have ended.
 ONCE_ONLY := tests/contract tests/browser tests/crash
 BOTH := $(foreach part,tests/unit tests/test_tidy.py $(ONCE_ONLY),--ignore=$(part))
-# What a form says about wrong input, and how an operator is led back to work, does not depend on
-# the database: on SQLite only, or ALL=1.
+# What a form says about wrong input, how a kind of sale or client is counted, and how an operator is
+# led back to work does not depend on the database: on SQLite only, or ALL=1.
 FORMS := $(foreach part,access clients_deposits config doorbell errors evidence incidents metrics \
-	previews process_by_id runbook secrets weekly_files \
-	setup simulate,\
-	--ignore=tests/api/test_$(part).py) --ignore=tests/integration/test_drills.py
+	previews process_by_id runbook secrets setup simulate tools weekly_files,\
+	--ignore=tests/api/test_$(part).py) \
+	$(foreach part,drills faults fixed_clients funding rows,--ignore=tests/integration/test_$(part).py)
 
 sqlite: $(VENV)
 	@printf '\n==> LNbits on SQLite\n'
