@@ -9,8 +9,8 @@ TYPING := .cache/typing/satmachineadmin
 HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit sqlite proof postgres once check checkruff checkblack mypy pyright \
-	checkprettier checktypes checkbundle format bench prove
+.PHONY: help demo test unit sqlite sqlite-api sqlite-rest proof postgres once check checkruff \
+	checkblack mypy pyright checkprettier checktypes checkbundle format bench prove
 
 help:
 	@echo "make demo          LNbits, a Lamassu server and an ATM that sells; Ctrl-C stops it"
@@ -29,7 +29,7 @@ test:
 	@printf '\n==> Checks and tests, on SQLite and on PostgreSQL, side by side: some minutes\n'
 	@$(MAKE) --no-print-directory $(VENV) $(if $(filter yes,$(HAVE_NODE)),$(NODE))
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target \
-		postgres sqlite once check unit proof
+		postgres once sqlite-api check unit proof sqlite-rest
 
 # Databases of tests need no disk, and waiting for one is half of their time: they lie in memory
 # where a machine has 2 GB of it to spare.
@@ -60,11 +60,17 @@ FORMS := $(foreach part,access clients_deposits config doorbell errors evidence 
 	--ignore=tests/api/test_$(part).py) \
 	$(foreach part,drills faults fixed_clients funding rows,--ignore=tests/integration/test_$(part).py)
 
-sqlite: $(VENV)
-	@printf '\n==> LNbits on SQLite\n'
-	$(call pytest,sqlite,$(BOTH) --ignore=tests/proof)
+sqlite: sqlite-api sqlite-rest
 
-# On SQLite the proof takes as long as a third of all the rest: a run of its own ends sooner.
+# In parts, the longest first, so that no core waits for the last one.
+sqlite-api: $(VENV)
+	@printf '\n==> The API, LNbits on SQLite\n'
+	$(call pytest,sqlite,tests/api)
+
+sqlite-rest: $(VENV)
+	@printf '\n==> The rest, LNbits on SQLite\n'
+	$(call pytest,sqlite,$(BOTH) --ignore=tests/api --ignore=tests/proof)
+
 proof: $(VENV)
 	@printf '\n==> The proof on SQLite\n'
 	$(call pytest,sqlite,tests/proof)
