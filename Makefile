@@ -125,11 +125,14 @@ format: $(VENV) $(if $(HAVE_NODE),$(NODE))
 	@$(BIN)/black --quiet .
 	@$(if $(HAVE_NODE),npm run --silent format,true)
 
+# As the tests: some hundred processes, each of which would compile LNbits anew.
+KEEP_COMPILED := env -u PYTHONDONTWRITEBYTECODE
+
 bench: $(VENV)
-	@$(BIN)/python -m benchmarks
+	@$(KEEP_COMPILED) $(BIN)/python -m benchmarks
 
 prove: $(VENV)
-	@$(BIN)/python -m prove $(if $(ALL),--all) $(if $(SEEDS),--seeds $(SEEDS))
+	@$(KEEP_COMPILED) $(BIN)/python -m prove $(if $(ALL),--all) $(if $(SEEDS),--seeds $(SEEDS))
 
 $(VENV): uv.lock dev/install.sh
 	@PYTHON=$(PYTHON) dev/install.sh python $@
