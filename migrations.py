@@ -24,7 +24,7 @@ from .append_only import refuse_changes
 from .indexes import AUDIT_INDEXES, INDEXES, PAGE_INDEXES
 from .legacy import add_columns, copy_old_rows, set_old_tables_aside
 
-SCHEMA_VERSION = 24  # the number of the last migration below; readiness compares it
+SCHEMA_VERSION = 25  # the number of the last migration below; readiness compares it
 
 APPEND_ONLY = ("ledger_entries", "audit_log", "settlement_legs")
 
@@ -106,6 +106,11 @@ async def m023_health(db: Connection) -> None:
 async def m024_runbook(db: Connection) -> None:
     """Incidents and what was done in each; whom to call, the runbook's changes and sign-offs."""
     await _make(db, tables_runbook)
+
+
+async def m025_alerts_said(db: Connection) -> None:
+    """What an alert says by its code, beside its English sentence (domain/alert_said.py)."""
+    await add_columns(db, "alerts", tables_watch.SAID_COLUMNS)
 
 
 async def _make(db: Connection, tables: ModuleType) -> None:

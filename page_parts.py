@@ -32,8 +32,9 @@ class Part:
 
 PARTS: dict[str, Part] = {
     FRAME: Part(
-        texts="overview books",
-        scripts="text format words api address query live index component parts connection-test",
+        texts="overview books alert-said",
+        scripts="text format words api address query live index component parts connection-test "
+        "alert-said",
         components="problem moment chip copy facts block dialog reason-dialog later page header "
         "tabs live progress gates overview needs tiles charts chart books",
     ),

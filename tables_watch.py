@@ -13,6 +13,8 @@ ALERT_COLUMNS = {
     "escalated_us": "BIGINT",
     "cleared_us": "BIGINT",  # that it is over was told
 }
+# Since m025: by what code and facts the page says an alert in the reader's language (JSON).
+SAID_COLUMNS = {"said": "TEXT"}
 TABLES = (
     # Where alerts go. The address of a Slack or Discord webhook is a secret itself, so every
     # address is sealed like one.

@@ -295,6 +295,7 @@ def alert(row: Row) -> dict[str, Any]:
         "severity": row["severity"],
         "message": row["message"],
         "hint": row["hint"],
+        "said": json.loads(row["said"]) if row["said"] else None,
         "subject_id": row["subject_id"],
         "first_at": clock.iso(row["first_us"]),
         "last_at": clock.iso(row["last_us"]),

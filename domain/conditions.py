@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from .alert_rules import Rule
+from .alert_said import Words, said
 
 US_PER_S = 1_000_000
 POLL_SLACK_US = 60 * US_PER_S  # a poll takes its time, and the timer looks every few seconds
@@ -58,8 +59,7 @@ class Condition:
 
     kind: str
     key: str
-    message: str
-    hint: str
+    words: Words
     subject_id: str | None = None
 
 
@@ -72,34 +72,18 @@ def _older(moments_us: tuple[int, ...], now_us: int, rule: Rule) -> int:
     return sum(now_us - at_us > rule.threshold_us for at_us in moments_us)
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"1 {one}" if number == 1 else f"{number} {many}"
-
-
-def _time(rule: Rule) -> str:
-    unit = rule.unit.name if rule.unit else ""
-    return f"{rule.threshold} {unit.rstrip('s') if rule.threshold == 1 else unit}"
+def _time(rule: Rule) -> dict[str, int | str]:
+    """The rule's own time, as facts."""
+    return {"threshold": rule.threshold or 0, "unit": rule.unit.name if rule.unit else ""}
 
 
 def _payouts(facts: Facts, rules: Rules) -> Iterator[Condition]:
-    rule = rules["share_unsettled"]
-    number = _older(facts.waiting_us, facts.now_us, rule)
-    if facts.working and number:
-        yield Condition(
-            rule.kind,
-            rule.kind,
-            f"{_count(number, 'payout waits', 'payouts wait')} for more than {_time(rule)}",
-            "Open the cash-outs that are pending and the failed shares: each says what it met.",
-        )
-    rule = rules["payouts_late"]
-    number = _older(facts.waiting_us, facts.now_us, rule)
-    if number:
-        yield Condition(
-            rule.kind,
-            rule.kind,
-            f"{_count(number, 'payout is', 'payouts are')} late by more than {_time(rule)}",
-            "Mend what stops them, and tell the clients: Books, Alerts, Tell clients.",
-        )
+    for kind in ("share_unsettled", "payouts_late"):
+        rule = rules[kind]
+        number = _older(facts.waiting_us, facts.now_us, rule)
+        # A share that nobody works on is not stuck; that it is late is so for whatever reason.
+        if number and (facts.working or kind == "payouts_late"):
+            yield Condition(kind, kind, said(kind, n=number, **_time(rule)))
 
 
 def _polls(facts: Facts, rules: Rules) -> Iterator[Condition]:
@@ -108,48 +92,25 @@ def _polls(facts: Facts, rules: Rules) -> Iterator[Condition]:
     since_us = max(facts.last_success_us or 0, facts.on_since_us)
     limit_us = (late.threshold or 0) * facts.poll_interval_s * US_PER_S + POLL_SLACK_US
     if facts.working and facts.now_us - since_us > limit_us:
-        yield Condition(
-            late.kind,
-            late.kind,
-            f"No poll of Lamassu has succeeded for more than {_time(late)}",
-            "Test the connection: it says which step fails.",
-        )
+        yield Condition(late.kind, late.kind, said(late.kind, **_time(late)))
     known_us = facts.last_success_us
     if known_us is not None and facts.now_us - known_us > silent.threshold_us:
-        yield Condition(
-            silent.kind,
-            silent.kind,
-            f"No poll of Lamassu has succeeded for more than {_time(silent)}",
-            "Test the connection, or switch automatic work on if somebody switched it off.",
-        )
+        yield Condition(silent.kind, silent.kind, said(silent.kind, **_time(silent)))
 
 
 def _wallets(facts: Facts, rules: Rules) -> Iterator[Condition]:
     for wallet in facts.wallets:
         if wallet.problem:
-            yield Condition(
-                "wallet_unusable",
-                f"wallet:{wallet.role}",
-                f"The {wallet.role} wallet cannot be used: {wallet.problem}",
-                "Choose another wallet in Setup; nothing is lost meanwhile.",
-            )
+            kind = "wallet_unusable"
+            words = said(f"{kind}.{wallet.role}", problem=wallet.problem)
+            yield Condition(kind, f"wallet:{wallet.role}", words)
     runway = rules["runway_low"]
     if facts.runway_days is not None and facts.runway_days < (runway.threshold or 0):
-        yield Condition(
-            runway.kind,
-            runway.kind,
-            f"The source wallet lasts for fewer than {_time(runway)}",
-            "Fund the source wallet.",
-        )
+        yield Condition(runway.kind, runway.kind, said(runway.kind, **_time(runway)))
     high = rules["balance_high"]
     balance_sats = facts.source_balance_sats
     if balance_sats is not None and balance_sats > (high.threshold or 0):
-        yield Condition(
-            high.kind,
-            high.kind,
-            f"More than {high.threshold} sats lie in the source wallet",
-            "Move what is not needed here to a wallet that is not online.",
-        )
+        yield Condition(high.kind, high.kind, said(high.kind, sats=high.threshold or 0))
 
 
 def _deposits(facts: Facts, rules: Rules) -> Iterator[Condition]:
@@ -157,13 +118,7 @@ def _deposits(facts: Facts, rules: Rules) -> Iterator[Condition]:
         rule = rules[kind]
         number = _older(facts.deposits_us, facts.now_us, rule)
         if number:
-            yield Condition(
-                kind,
-                kind,
-                f"{_count(number, 'deposit has', 'deposits have')} been unconfirmed for more than"
-                f" {_time(rule)}",
-                "Count the cash, then confirm or cancel each.",
-            )
+            yield Condition(kind, kind, said(kind, n=number, **_time(rule)))
 
 
 def _commissions(facts: Facts, rules: Rules) -> Iterator[Condition]:
@@ -171,15 +126,8 @@ def _commissions(facts: Facts, rules: Rules) -> Iterator[Condition]:
     wrong = [one for one in facts.wrong_commissions if one.off_sats > (rule.threshold or 0)]
     if wrong:
         first = wrong[0]
-        more = f", and of {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        yield Condition(
-            rule.kind,
-            rule.kind,
-            f"The commission of cash-out {first.lamassu_id} is {first.off_sats} sats off its"
-            f" formula{more}",
-            "Open it and compare; a correction puts it right.",
-            first.cash_out_id,
-        )
+        words = said(rule.kind, lamassu_id=first.lamassu_id, sats=first.off_sats, n=len(wrong))
+        yield Condition(rule.kind, rule.kind, words, first.cash_out_id)
 
 
 def _findings(facts: Facts, rules: Rules) -> Iterator[Condition]:
@@ -187,16 +135,9 @@ def _findings(facts: Facts, rules: Rules) -> Iterator[Condition]:
     rule = rules["reconciliation_difference"]
     if facts.findings_of_more or facts.findings_sats > (rule.threshold or 0):
         sats, others = facts.findings_sats, facts.findings_of_more
-        found = [f"The open findings differ by {sats} sats"] if sats or not others else []
-        if others:
-            found.append(_count(others, "open finding differs", "open findings differ"))
-            found[-1] += " in something else than sats"
-        yield Condition(
-            rule.kind,
-            rule.kind,
-            "; ".join(found),
-            "Open each: it says which sides differ and what can be done.",
-        )
+        which = "sats" if not others else "both" if sats else "others"
+        words = said(f"{rule.kind}.{which}", sats=sats, n=others)
+        yield Condition(rule.kind, rule.kind, words)
 
 
 def _review(facts: Facts, rules: Rules) -> Iterator[Condition]:
@@ -204,12 +145,7 @@ def _review(facts: Facts, rules: Rules) -> Iterator[Condition]:
     rule = rules["runbook_review"]
     since_us = facts.review_from_us
     if since_us is not None and facts.now_us - since_us > rule.threshold_us:
-        yield Condition(
-            rule.kind,
-            rule.kind,
-            f"The runbook was not signed for more than {_time(rule)}",
-            "Read it, correct the contacts, and sign it: Books, Runbook.",
-        )
+        yield Condition(rule.kind, rule.kind, said(rule.kind, **_time(rule)))
 
 
 CHECKS: tuple[Check, ...] = (

@@ -16,6 +16,7 @@ from .. import clock, crud
 from ..adapters.audit import record
 from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row, own
+from ..domain.alert_said import Words
 from ..errors import NotFound, StateConflict
 from .alert_rules import severity_of
 from .doorbell import doorbell
@@ -29,8 +30,7 @@ async def raise_alert(
     dedupe_key: str,
     kind: str,
     severity: str,
-    message: str,
-    hint: str,
+    words: Words,
     subject_id: str | None = None,
 ) -> None:
     """Raise an alert, or count it once more when it is there already. `severity` holds unless the
@@ -39,10 +39,10 @@ async def raise_alert(
     now_us = clock.now_us()
     await conn.execute(
         """
-        INSERT INTO satoshimachine.alerts (id, dedupe_key, kind, severity, message, hint,
+        INSERT INTO satoshimachine.alerts (id, dedupe_key, kind, severity, message, hint, said,
             subject_id, first_us, last_us)
-        VALUES (:id, :key, :kind, :severity, :message, :hint, :subject, :now, :now)
-        ON CONFLICT (dedupe_key) DO UPDATE SET message = :message, hint = :hint,
+        VALUES (:id, :key, :kind, :severity, :message, :hint, :said, :subject, :now, :now)
+        ON CONFLICT (dedupe_key) DO UPDATE SET message = :message, hint = :hint, said = :said,
             severity = :severity, last_us = :now, times = alerts.times + 1, resolved_us = NULL
         """,
         {
@@ -50,8 +50,9 @@ async def raise_alert(
             "key": dedupe_key,
             "kind": kind,
             "severity": severity_of(kind, severity),
-            "message": message,
-            "hint": hint,
+            "message": words.message,
+            "hint": words.hint,
+            "said": words.stored,
             "subject": subject_id,
             "now": now_us,
         },
@@ -73,14 +74,13 @@ async def alert_now(
     dedupe_key: str,
     kind: str,
     severity: str,
-    message: str,
-    hint: str,
+    words: Words,
     subject_id: str | None = None,
 ) -> None:
     """Raise an alert outside a settlement, also while nothing can be settled."""
 
     async def work(conn: BooksConnection) -> None:
-        await raise_alert(conn, dedupe_key, kind, severity, message, hint, subject_id)
+        await raise_alert(conn, dedupe_key, kind, severity, words, subject_id)
 
     await own(work)
 

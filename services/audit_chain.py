@@ -17,6 +17,7 @@ from .. import clock, crud
 from ..adapters.audit import FIELDS, TABLE, record
 from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row
+from ..domain.alert_said import Words
 from ..domain.audit_link import START, Chain
 from ..domain.days import datetime_utc
 from ..errors import SatMachineError, StateConflict
@@ -131,7 +132,7 @@ async def _tell(report: ChainReport) -> None:
         else:
             at = f" at entry {report.bad_seq}" if report.bad_seq else ""
             said = f"The audit trail is not as it was written{at}: {report.why}"
-            await alert_now(ALERT, "audit_chain", "critical", said, HINT)
+            await alert_now(ALERT, "audit_chain", "critical", Words(said, HINT))
     except SatMachineError as exc:
         logger.critical(f"event=audit_alert_failed reason={exc.message}")
 

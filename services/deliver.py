@@ -20,6 +20,7 @@ from ..adapters.secret_box import unseal
 from ..adapters.settlement import settlement
 from ..books import get_client
 from ..database import BooksConnection, Row
+from ..domain.alert_said import said
 from ..domain.messages import render, text_of
 from ..domain.telling import ATTEMPTS_MAX, next_attempt_us
 from ..errors import DeliveryFailed, SatMachineError
@@ -181,8 +182,7 @@ async def _tell_of_failures() -> None:
                 key,
                 "channel_failed",
                 "warning",
-                f"The channel {channel['name']} took no message after {ATTEMPTS_MAX} attempts",
-                "Send a test from Setup, Alerts: it says what is wrong.",
+                said("channel_failed", name=channel["name"], n=ATTEMPTS_MAX),
             )
     await resolve_now(*gone)
 

@@ -18,6 +18,7 @@ from ..adapters import marker
 from ..adapters.audit import record
 from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row
+from ..domain.alert_said import Words
 from ..errors import (
     BadInput,
     Halted,
@@ -155,7 +156,7 @@ async def close_gate(gate: str, message: str, hint: str, facts: dict[str, Any]) 
             return False
         after = {"closed": True}
         await record(conn, f"{gate}_closed", gate, body, now_us=now_us, after=after)
-        await raise_alert(conn, f"gate:{gate}", gate, "critical", message, hint)
+        await raise_alert(conn, f"gate:{gate}", gate, "critical", Words(message, hint))
         return True
 
     if await settlement(work):

@@ -19,6 +19,7 @@ from .. import clock, crud
 from ..adapters.audit import SYSTEM, record
 from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row
+from ..domain.alert_said import Words
 from ..errors import BadInput, NotFound, StateConflict
 from .alerts import raise_alert, resolve_alerts
 from .gates import (
@@ -102,7 +103,12 @@ async def _put(
     severity = "warning" if scope in (MACHINE, CLIENT) else "critical"
     message = f"{SENTENCES[scope]}: {reason}"
     await raise_alert(
-        conn, f"halt:{halt_id}", "halt", severity, message, hint or HINTS[scope], subject or None
+        conn,
+        f"halt:{halt_id}",
+        "halt",
+        severity,
+        Words(message, hint or HINTS[scope]),
+        subject or None,
     )
     said = f"event=halted scope={scope} subject={subject!r} by={actor} reason={reason!r}"
     conn.after_commit.append(partial(logger.critical, said))

@@ -20,6 +20,7 @@ from ..adapters.audit import record
 from ..adapters.connection_test import test_connection_steps
 from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row, own
+from ..domain.alert_said import Words
 from ..errors import SatMachineError, StateConflict
 from . import audit_chain, readiness
 from .alerts import open_alerts, raise_alert, resolve_alerts
@@ -202,7 +203,7 @@ async def _tell(conn: BooksConnection, checks: Sequence[Check], now_us: int) -> 
         return
     names = ", ".join(one.name for one in bad)
     message = f"The health check found: {names}. {bad[0].detail}"
-    await raise_alert(conn, ALERT_KEY, "health", "critical", message, bad[0].hint)
+    await raise_alert(conn, ALERT_KEY, "health", "critical", Words(message, bad[0].hint))
 
 
 async def look_for_real() -> None:

@@ -20,6 +20,7 @@ from .. import clock, crud
 from ..adapters.audit import record, record_all
 from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row
+from ..domain.alert_said import said
 from ..domain.eligibility import SourceRow, Verdict, classify, read_sale
 from ..domain.states import HOLD_REASONS, OPEN_STATES, CashOutState, HoldCode, SplitRule
 from ..domain.verdicts import FACTS
@@ -190,15 +191,17 @@ async def _record_change(conn: BooksConnection, known: Row, row: SourceRow) -> i
     )
     before = json.loads(known["source_row"])
     names = [name for name in FACTS if before.get(name) != row.get(name)]
-    what = "is gone" if row.get("vanished") else f"has another {', '.join(names)} now"
+    facts = {"lamassu_id": known["lamassu_transaction_id"], "status": known["status"]}
+    if row.get("vanished"):
+        words = said("source_changed.gone", **facts)
+    else:
+        words = said("source_changed.facts", names=", ".join(names), **facts)
     await raise_alert(
         conn,
         f"changed:{known['id']}",
         "source_changed",
         "warning",
-        f"Cash-out {known['lamassu_transaction_id']} {what} in Lamassu, after it was"
-        f" {known['status']} here",
-        "Nothing was taken back. Compare both and correct by hand if needed.",
+        words,
         known["id"],
     )
     await record(

@@ -7,6 +7,7 @@ overdue poll, an old deposit) comes from the state itself.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,7 @@ class Need:
     act: str  # a tab, or one of: cash-out, failed-shares, poll, test, start, resume
     message: str = ""
     hint: str = ""
+    said: dict[str, Any] | None = None  # of an alert: the same by its code and facts
     n: int = 1
     sats: int | None = None
     subject_id: str | None = None
@@ -122,11 +124,17 @@ def _line(
         act,
         str(only["message"]) if only else "",
         str(only["hint"]) if only else "",
+        _said(only),
         counted["count"],
         counted["sats"],
         only["subject_id"] if only else None,
         clock.iso(min((int(alert["first_us"]) for alert in alerts), default=None)),
     )
+
+
+def _said(alert: Row | None) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = json.loads(alert["said"]) if alert and alert["said"] else None
+    return found
 
 
 def _alert(alert: Row) -> Need:
@@ -141,6 +149,7 @@ def _alert(alert: Row) -> Need:
         "cash-out" if about_cash_out else elsewhere,
         str(alert["message"]),
         str(alert["hint"]),
+        _said(alert),
         subject_id=alert["subject_id"],
         since=clock.iso(int(alert["first_us"])),
     )

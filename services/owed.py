@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import clock
 from ..database import BooksConnection
+from ..domain.alert_said import said
 from .alerts import raise_alert, resolve_alerts
 
 
@@ -23,13 +24,11 @@ async def show_owed(conn: BooksConnection, client_id: str, problem: str) -> None
         "SELECT username FROM satoshimachine.dca_clients WHERE id = :id", {"id": client_id}
     )
     name = (client["username"] if client else None) or client_id
-    shares = "1 share" if row["shares"] == 1 else f"{row['shares']} shares"
     await raise_alert(
         conn,
         key,
         "share_failed",
         "critical",
-        f"{row['sats']} sats in {shares} of {name} wait: {problem}",
-        "Mend or change the client's wallet; the shares are tried again by themselves.",
+        said("share_failed", sats=row["sats"], n=row["shares"], name=name, problem=problem),
         client_id,
     )

@@ -23,6 +23,7 @@ from .. import clock, crud
 from ..adapters.audit import SYSTEM, record
 from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row, one_connection, own
+from ..domain.alert_said import said, words_of
 from ..domain.verdicts import Link, Verdict
 from ..errors import NotFound, SatMachineError, StateConflict
 from ..migrations import SCHEMA_VERSION
@@ -323,8 +324,7 @@ async def _finish(run: Run) -> None:
             ALERT_KEY,
             "reconciliation_mismatch",
             "info",  # how much it is decides services/watch.py: more than 100 sats is critical
-            f"{number} open finding{'s' if number > 1 else ''} of the reconciliation",
-            "Open each: it says which sides differ and what can be done.",
+            said("reconciliation_mismatch", n=number),
         )
     elif not run.looked_at["slices_not_stored"]:
         await resolve_now(ALERT_KEY)
@@ -337,7 +337,7 @@ async def _fail(run: Run, error: SatMachineError) -> None:
     logger.error(f"event=reconciliation_failed run={run.id} code={error.code} {error.message}")
     if error.code == "DATABASE_BUSY":
         return
-    await alert_now(FAILED_KEY, "reconciliation_failed", "warning", error.message, error.hint)
+    await alert_now(FAILED_KEY, "reconciliation_failed", "warning", words_of(error))
     await _end(run, "failed", error)
 
 

@@ -18,6 +18,7 @@ from loguru import logger
 from .. import clock, crud
 from ..adapters.settlement import settlement
 from ..database import BooksConnection, own
+from ..domain.alert_said import Words, said
 from ..domain.verdicts import Link, Verdict
 from ..errors import SatMachineError
 from . import findings
@@ -224,8 +225,7 @@ class Run:
                 ALERT_KEY,
                 "reconciliation_mismatch",
                 "info",
-                f"The reconciliation found a difference: {one.expected} -> {one.actual}",
-                "Open the finding: it says which sides differ and what can be done.",
+                said("reconciliation_mismatch.first", expected=one.expected, actual=one.actual),
             )
         except SatMachineError as exc:
             logger.critical(f"event=reconciliation_alert_failed message={exc.message}")
@@ -239,8 +239,10 @@ class Run:
                 UNSTORED_KEY,
                 "reconciliation_not_stored",
                 "critical",
-                f"What the reconciliation found could not be stored: {error.message}",
-                "LNbits' log names every mismatch. Mend the database, then reconcile again.",
+                Words(
+                    f"What the reconciliation found could not be stored: {error.message}",
+                    "LNbits' log names every mismatch. Mend the database, then reconcile again.",
+                ),
             )
         except SatMachineError as exc:
             logger.critical(f"event=reconciliation_alert_failed message={exc.message}")

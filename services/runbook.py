@@ -7,6 +7,7 @@ and each stands on the page it belongs to.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,18 +101,21 @@ def _about_runs(failure: Failure, check: health.Check) -> bool:
 
 
 def _sign(source: str, name: str, state: str, since_us: int | None, **more: Any) -> dict[str, Any]:
-    told = {"message": "", "hint": "", "count": None, "sats": None, "subject_id": None, **more}
+    told = dict.fromkeys(("said", "count", "sats", "subject_id")) | {"message": "", "hint": ""}
+    told |= more
     return {"source": source, "name": name, "state": state, "since": clock.iso(since_us), **told}
 
 
 def _check(check: health.Check) -> dict[str, Any]:
-    more = {"message": check.detail, "hint": check.hint}
+    by_code = {"code": check.code, "facts": check.facts}
+    more = {"message": check.detail, "hint": check.hint, "said": by_code}
     return _sign("check", check.name, check.state, check.since_us, **more)
 
 
 def _alert(row: Row) -> dict[str, Any]:
     state = runbook.state_of_alert(str(row["severity"]))
     more = {name: row[name] for name in ("message", "hint", "subject_id")}
+    more["said"] = json.loads(row["said"]) if row["said"] else None
     return _sign("alert", str(row["kind"]), state, int(row["first_us"]), **more)
 
 

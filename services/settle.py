@@ -17,6 +17,7 @@ from ..adapters.audit import SYSTEM, record
 from ..adapters.ledger import Entry
 from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row
+from ..domain.alert_said import said
 from ..domain.eligibility import settle_problem
 from ..domain.money import decimal_text
 from ..domain.plan import (
@@ -181,8 +182,7 @@ async def alert_held(
         f"held:{cash_out_id}",
         "cash_out_held",
         "warning",
-        f"Cash-out {lamassu_id} waits for you: {HOLD_REASONS[code]}",
-        "Open it and process or skip it.",
+        said("cash_out_held", lamassu_id=lamassu_id, hold=HOLD_REASONS[code], hold_code=code.value),
         cash_out_id,
     )
 
@@ -236,8 +236,11 @@ async def write_plan(conn: BooksConnection, cash_out: Row, plan: Plan, actor: st
             f"commission:{cash_out['id']}",
             "commission_failed",
             "warning",
-            f"{plan.split.commission_sats} sats of commission wait: {plan.commission_problem}",
-            "Choose another commission wallet; it is tried again by itself.",
+            said(
+                "commission_failed",
+                sats=plan.split.commission_sats,
+                problem=str(plan.commission_problem),
+            ),
             cash_out["id"],
         )
 

@@ -27,6 +27,7 @@ from ..adapters.ledger import (
 from ..adapters.settlement import settlement
 from ..database import BooksConnection
 from ..domain import earlier
+from ..domain.alert_said import Words
 from ..domain.days import US_PER_S
 from ..domain.money import decimal_text
 from ..domain.states import DepositState
@@ -121,7 +122,7 @@ async def _enter(conn: BooksConnection) -> Mapping[str, Any]:
     body = {"message": message, "hint": HINT, "since_us": now_us, "facts": facts}
     await crud.set_meta(TAKEOVER, body, conn)
     await record(conn, "earlier_books_taken_over", TAKEOVER, body, now_us=now_us)
-    await raise_alert(conn, f"gate:{TAKEOVER}", TAKEOVER, "critical", message, HINT)
+    await raise_alert(conn, f"gate:{TAKEOVER}", TAKEOVER, "critical", Words(message, HINT))
     logger.warning(f"event=earlier_books_taken_over counts={counts}")
     return body
 

@@ -68,12 +68,12 @@ async def _keep(found: Sequence[Condition], rules: Mapping[str, Rule]) -> None:
     for one in found:
         row = known.pop(one.key, None)
         severity = rules[one.kind].severity
-        if row is not None and (row["message"], row["severity"]) == (one.message, severity):
+        if row is not None and (row["message"], row["severity"]) == (one.words.message, severity):
             continue
-        await alert_now(one.key, one.kind, severity, one.message, one.hint, one.subject_id)
+        await alert_now(one.key, one.kind, severity, one.words, one.subject_id)
         if row is None:
             news = True
-            logger.warning(f"event=alert_raised kind={one.kind} message={one.message!r}")
+            logger.warning(f"event=alert_raised kind={one.kind} message={one.words.message!r}")
     if known:
         await resolve_now(*known)
         for key in known:

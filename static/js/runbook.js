@@ -92,6 +92,21 @@ const satmRunbook = {
   },
 
   /**
+   * What a sign says and asks for, in the reader's language.
+   * @param {Sign} sign
+   * @returns {{message: string, hint: string}}
+   */
+  said({source, name, message, hint, said}) {
+    if (source === 'alert') {
+      const alert = {kind: name, message, hint, said}
+      return {message: satmAlert.said(alert), hint: satmAlert.hint(alert)}
+    }
+    if (source === 'finding' || !said) return {message, hint}
+    const check = /** @type {HealthCheck} */ ({...said, detail: message, hint})
+    return {message: satmHealth.said(check), hint: satmHealth.hint(check)}
+  },
+
+  /**
    * @param {{name: string, kind: string, value: any}[]} facts
    * @returns {Fact[]}
    */

@@ -10,13 +10,16 @@
  * @property {string | null} last_at
  * @property {string | null} last_result
  *
- * @typedef {object} AlertShown
- * @property {string} id
+ * @typedef {object} SaidAlert an alert, or what needs somebody because of one
  * @property {string} kind
- * @property {string} severity
- * @property {'open' | 'acknowledged' | 'resolved'} state
  * @property {string} message
  * @property {string} hint
+ * @property {Record<string, any> | null} said its code and facts; null: it has only the sentence
+ *
+ * @typedef {object} AlertOnly
+ * @property {string} id
+ * @property {string} severity
+ * @property {'open' | 'acknowledged' | 'resolved'} state
  * @property {string} first_at
  * @property {string} last_at
  * @property {string | null} told_at
@@ -25,6 +28,8 @@
  * @property {string | null} note
  * @property {string | null} resolved_at
  * @property {Delivery[]} deliveries
+ *
+ * @typedef {SaidAlert & AlertOnly} AlertShown
  *
  * @typedef {object} Channel
  * @property {string} id

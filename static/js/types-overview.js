@@ -8,6 +8,7 @@
  * @property {string} act
  * @property {string} message
  * @property {string} hint
+ * @property {Record<string, any> | null} said
  * @property {number} n
  * @property {number | null} sats
  * @property {string | null} subject_id

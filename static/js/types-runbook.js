@@ -9,6 +9,7 @@
  * @property {string | null} since
  * @property {string} message
  * @property {string} hint
+ * @property {Record<string, any> | null} said the same by its code and facts
  * @property {number | null} count
  * @property {number | null} sats
  *

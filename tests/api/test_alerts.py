@@ -15,6 +15,7 @@ import pytest
 from satmachineadmin import crud
 from satmachineadmin.adapters import webhook
 from satmachineadmin.dev import sample_rows
+from satmachineadmin.domain.alert_said import Words
 from satmachineadmin.errors import AddressRefused, DeliveryFailed
 from satmachineadmin.services import alert_rules, audit_chain, deliver, watch_facts
 from satmachineadmin.services.alerts import alert_now, resolve_now
@@ -108,7 +109,7 @@ async def test_nobody_took_it_and_the_next_level_hears(
 ) -> None:
     await channel(operator, inbox)
     await channel(operator, inbox, name="Phone", level=2, min_severity="critical")
-    await alert_now("x", "halt", "critical", "It broke", "Look")
+    await alert_now("x", "halt", "critical", Words("It broke", "Look"))
     assert [one["event"] for one in await look(inbox)] == ["raised"]
     pass_time(monkeypatch, timedelta(minutes=29))
     assert await look(inbox) == []
@@ -127,17 +128,19 @@ async def test_many_of_a_kind_are_one_message_and_a_flapping_one_is_quiet(
 ) -> None:
     await channel(operator, inbox)
     for number in range(30):
-        await alert_now(f"held:{number}", "cash_out_held", "warning", f"Sale {number}", "Open it")
+        await alert_now(
+            f"held:{number}", "cash_out_held", "warning", Words(f"Sale {number}", "Open it")
+        )
     (heard,) = await look(inbox)
     assert (heard["count"], heard["message"]) == (30, "Sale 0")
-    await alert_now("held:later", "cash_out_held", "warning", "Sale later", "Open it")
+    await alert_now("held:later", "cash_out_held", "warning", Words("Sale later", "Open it"))
     assert await look(inbox) == [], "gathered for some minutes"
     pass_time(monkeypatch, timedelta(minutes=6))
     assert [one["count"] for one in await look(inbox)] == [1]
 
     await resolve_now("held:0")
     assert [one["event"] for one in await look(inbox)] == ["clear"]
-    await alert_now("held:0", "cash_out_held", "warning", "Sale 0", "Open it")
+    await alert_now("held:0", "cash_out_held", "warning", Words("Sale 0", "Open it"))
     pass_time(monkeypatch, timedelta(minutes=40))
     assert await look(inbox) == [], "within its cooldown"
     rows = (await operator.api("GET", "alerts?state=all&limit=100"))["data"]
@@ -151,7 +154,7 @@ async def test_five_attempts_and_then_the_channel_is_an_alert(
 ) -> None:
     broken = await channel(operator, inbox, name="Broken")
     inbox.status = 500
-    await alert_now("x", "halt", "critical", "It broke", "Look")
+    await alert_now("x", "halt", "critical", Words("It broke", "Look"))
     await look(inbox)
     later = timedelta()
     for _ in range(6):
@@ -177,7 +180,7 @@ async def test_a_crash_before_or_while_sending_loses_nothing(
     operator: Operator, inbox: Receiver, monkeypatch: Fixed
 ) -> None:
     await channel(operator, inbox)
-    await alert_now("x", "halt", "critical", "It broke", "Look")
+    await alert_now("x", "halt", "critical", Words("It broke", "Look"))
 
     async def dies(*_: Any, **__: Any) -> Any:
         raise asyncio.CancelledError
@@ -197,7 +200,7 @@ async def test_one_message_that_breaks_us_stops_no_other(
 ) -> None:
     for name in ("First", "Second"):
         await channel(operator, inbox, name=name)
-    await alert_now("x", "halt", "critical", "It broke", "Look")
+    await alert_now("x", "halt", "critical", Words("It broke", "Look"))
     real, first = webhook.send, []
 
     async def breaks(*given: Any, **more: Any) -> Any:
@@ -224,8 +227,8 @@ async def test_quiet_hours_hold_back_what_can_wait(operator: Operator, inbox: Re
     night = {"quiet_hours": True, "quiet_from_minute": 0, "quiet_to_minute": 1439}
     await operator.api("PUT", "alert-settings", json=night)
     await operator.api("PUT", "settings", json={"time_zone": "UTC"})
-    await alert_now("held:1", "cash_out_held", "warning", "Can wait", "Open it")
-    await alert_now("x", "halt", "critical", "Cannot wait", "Look")
+    await alert_now("held:1", "cash_out_held", "warning", Words("Can wait", "Open it"))
+    await alert_now("x", "halt", "critical", Words("Cannot wait", "Look"))
     assert [one["message"] for one in await look(inbox)] == ["Cannot wait"]
     waits = (await operator.api("GET", "deliveries?status=waiting"))["data"]
     assert [(one["message"], one["attempts"]) for one in waits] == [("Can wait", 0)]
@@ -315,9 +318,9 @@ async def test_rules_are_changed_one_by_one_and_go_back(
     changed = await rule("payouts_late")
     assert (changed["threshold"], changed["severity"], changed["changed"]) == (12, "critical", True)
     await channel(operator, inbox)
-    await alert_now("x", "halt", "critical", "Muted", "Look")
+    await alert_now("x", "halt", "critical", Words("Muted", "Look"))
     assert await look(inbox) == []
-    await alert_now("y", "payouts_late", "warning", "Late", "Look")
+    await alert_now("y", "payouts_late", "warning", Words("Late", "Look"))
     assert (await open_alerts(operator))["payouts_late"][0]["severity"] == "critical"
     back = {"rules": {"payouts_late": {"default": True}}}
     await operator.api("PUT", "alert-settings", json=back)
@@ -463,7 +466,7 @@ async def test_alerts_of_before_become_history_once(
 
     await channel(operator, inbox)
     for key in ("gone", "here"):
-        await alert_now(key, "halt", "critical", key, "Look")
+        await alert_now(key, "halt", "critical", Words(key, "Look"))
     old = "UPDATE satoshimachine.alerts SET resolved_us = 5 WHERE dedupe_key = 'gone'"
     await crud.write(old, {})
     for _ in range(2):
@@ -471,7 +474,7 @@ async def test_alerts_of_before_become_history_once(
             await migrations.m022_watch(conn)
     await tasks.watching()
     assert [one.json()["message"] for one in inbox.take()] == ["here"], "the old one is not told"
-    await alert_now("gone", "halt", "critical", "gone again", "Look")
+    await alert_now("gone", "halt", "critical", Words("gone again", "Look"))
     pass_time(monkeypatch, timedelta(minutes=6))
     assert [one["message"] for one in await look(inbox)] == ["gone again"]
     assert (await operator.api("GET", "alerts?state=resolved"))["total"] == 1

@@ -14,6 +14,7 @@ from satmachineadmin.adapters.audit import record
 from satmachineadmin.adapters.settlement import settlement
 from satmachineadmin.database import BooksConnection
 from satmachineadmin.dev import sample_rows
+from satmachineadmin.domain.alert_said import Words
 from satmachineadmin.services import audit_chain
 from support.books import SCHEMA, without_triggers
 from support.lnbits_app import make_account, make_wallet
@@ -190,7 +191,7 @@ class Everything:
     async def _take(self) -> None:
         from satmachineadmin.services.alerts import alert_now
 
-        await alert_now("a test", "cash_out_held", "warning", "It waits", "Look")
+        await alert_now("a test", "cash_out_held", "warning", Words("It waits", "Look"))
         one = (await self.api("GET", "alerts?state=unacknowledged"))["data"][0]["id"]
         await self.api("POST", f"alerts/{one}/acknowledge")
 

@@ -118,6 +118,10 @@ async def test_it_fits_and_everybody_can_use_it(
             await visitor.picture(screenshots / picture, full_page=size == DESKTOP)
             assert await findings(page) == []
         if language == "es":
+            await page.goto(ALERTS)
+            held = page.get_by_test_id("alert").filter(has_text="le espera")
+            await expect(held.first).to_be_visible()
+            await page.goto(SETUP)
             await expect(page.get_by_test_id("channels")).to_contain_text("Canales de alerta")
     await stage.api.dca("DELETE", f"channels/{one['id']}")
 

@@ -85,6 +85,29 @@ def test_health_is_said_by_code_in_both_languages() -> None:
         assert "return Found(" not in source, "a sentence that no other language has"
 
 
+def test_alerts_are_said_by_code_in_both_languages() -> None:
+    """Every code, with the server's own sentence as the English one; kinds without a code pass on
+    what something else said. The page looks for the code first, then for the kind.
+    """
+    from satmachineadmin.domain.alert_rules import TABLE
+    from satmachineadmin.domain.alert_said import SAID, Words
+
+    pattern = re.compile("alert(Said|Hint)[.]")
+    for language in ("en", "es"):
+        found = {key: text for key, text in texts(language).items() if pattern.match(key)}
+        codes = {key.partition(".")[2] for key in found}
+        assert len(found) == 2 * len(codes)
+        for code in codes - set(SAID):
+            assert "{message}" in found[f"alertSaid.{code}"], code
+        for code, (sentence, hint) in SAID.items():
+            if language == "en":
+                words = found[f"alertSaid.{code}"], found[f"alertHint.{code}"]
+                assert words == (sentence.replace("'", "’"), hint.replace("'", "’"))
+        kinds = {rule.kind for rule in TABLE} | {"health"}
+        assert kinds == {code.partition(".")[0] for code in codes}
+    assert Words("It broke", "Look").stored is None
+
+
 def test_nothing_of_the_server_becomes_markup() -> None:
     for path in (*TEMPLATES.rglob("*.html"), *SCRIPTS.rglob("*.js")):
         text = path.read_text()

@@ -99,7 +99,7 @@ def test_every_condition_has_a_rule_and_a_key_that_the_pass_knows() -> None:
     found = conditions(Facts(now_us=NOW, **everything), BY_KIND)
     assert {one.key for one in found} == KEYS
     assert {one.kind for one in found} <= set(BY_KIND)
-    assert all(one.message and one.hint for one in found)
+    assert all(one.words.message and one.words.hint for one in found)
     assert len(BY_KIND) == len(TABLE), "a kind has one rule"
 
 

@@ -16,6 +16,12 @@ satmComponent('satm-alert-dialog', {
     }
   },
   computed: {
+    said() {
+      return this.alert ? satmAlert.said(this.alert) : ''
+    },
+    hint() {
+      return this.alert ? satmAlert.hint(this.alert) : ''
+    },
     /** @returns {Fact[]} */
     facts() {
       const {t} = satmText

@@ -51,6 +51,14 @@ satmComponent('satm-alerts', {
     }
   },
   methods: {
+    /** @param {AlertShown} alert */
+    said(alert) {
+      return satmAlert.said(alert)
+    },
+    /** @param {AlertShown} alert */
+    hint(alert) {
+      return satmAlert.hint(alert)
+    },
     show(row) {
       this.alertId = row.id
       this.shown = true

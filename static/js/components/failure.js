@@ -33,6 +33,7 @@ satmComponent('satm-failure', {
       sorted.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
       return sorted.map(sign => ({
         ...sign,
+        ...satmRunbook.said(sign),
         title: satmRunbook.sign(sign),
         counted:
           sign.count === null

@@ -28,19 +28,19 @@ satmComponent('satm-needs', {
     /** @param {Need} need */
     title(need) {
       const known = satmText.find(`need.${need.kind}`)
-      if (known === undefined) return need.message
+      if (known === undefined) return satmAlert.said(need)
       return satmText.fill(known, {
         n: need.n,
         sats: satmFormat.sats(need.sats)
       })
     },
-    /** The server's own words, where the title does not say them already.
+    /** What the alert says, where the title does not say them already.
      * @param {Need} need
      */
     details(need) {
-      const {message, hint} = need
+      const message = satmAlert.said(need)
       const said = this.title(need) === message ? [] : [message]
-      const told = satmText.told(`need.${need.kind}.hint`, hint)
+      const told = satmText.told(`need.${need.kind}.hint`, satmAlert.hint(need))
       return [...said, told].filter(Boolean)
     },
     /** @param {Need} need */

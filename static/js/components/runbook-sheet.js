@@ -19,7 +19,11 @@ satmComponent('satm-runbook-sheet', {
         facts: satmRunbook.facts(page.facts),
         signs: page.signs
           .filter(sign => sign.state !== 'ok')
-          .map(sign => ({...sign, title: satmRunbook.sign(sign)}))
+          .map(sign => ({
+            ...sign,
+            ...satmRunbook.said(sign),
+            title: satmRunbook.sign(sign)
+          }))
       }))
     },
     phases() {
