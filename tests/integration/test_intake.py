@@ -303,6 +303,19 @@ async def test_a_settled_row_that_disappears(operator: Operator) -> None:
     await paid_once(operator, client, row)
 
 
+async def test_a_settled_row_leaves_an_hour_that_has_others(operator: Operator) -> None:
+    """The hour is read again; what is stored of it and no longer in it is looked for."""
+    await operator.add_client()
+    at = datetime.now(timezone.utc).replace(minute=30)  # both in one hour, whatever the time is
+    first, second = (sample_rows.sale(confirmed_at=at, created=at) for _ in range(2))
+    await operator.lamassu.insert([first, second])
+    await operator.poll()
+    gone = first["id"]
+    await operator.lamassu.execute("DELETE FROM cash_out_txs WHERE id = $1::text::uuid", gone)
+    await operator.poll()
+    await changed_and_alerted(operator, gone, "is gone")
+
+
 async def test_a_row_that_disappears_before_it_was_settled(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
