@@ -41,6 +41,7 @@ from .conc_scenarios import (
 )
 
 CHILD_LIMIT_S = 60
+KILLED_AMONG = 160  # sales of a poll that is killed: some seconds, so that it cannot end before
 PAUSE_S = 0.005  # as in conc_child.py: SQLite's lock knows no turns
 
 
@@ -171,7 +172,7 @@ async def two_lnbits(operator: Operator, api: LnbitsApi, *, count: int = 16, pol
 
 
 async def one_is_killed(
-    operator: Operator, host: SecondLnbits, api: LnbitsApi, *, after: int, count: int = 40
+    operator: Operator, host: SecondLnbits, api: LnbitsApi, *, after: int, count: int = KILLED_AMONG
 ) -> int:
     """The second LNbits is killed while it settles; the first goes on where it was."""
     await operator.add_client("9000000")

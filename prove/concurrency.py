@@ -93,7 +93,9 @@ async def in_two_lnbits(runs: Concurrency) -> None:
         async def scenario(operator: Operator) -> int:
             async with conc_second.second_lnbits(ENVIRONMENT) as (host, api):
                 left = await conc_second.one_is_killed(operator, host, api, after=after)
-                say(f"    killed after {40 - left} of 40 settlements")
+                say(
+                    f"    killed after {conc_second.KILLED_AMONG - left} of {conc_second.KILLED_AMONG} settlements"
+                )
                 return 1
 
         return scenario

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI
 from hypothesis import strategies as st
-from hypothesis.errors import Unsatisfiable
+from hypothesis.errors import Flaky, Unsatisfiable
 from satmachineadmin.dev import sample_rows
 from schemathesis import Case, openapi
 from schemathesis.generation import GenerationMode
@@ -41,6 +41,8 @@ NOTES: dict[tuple[str, str], frozenset[str]] = {
     ("POST", "transactions/{any_id}/retry-commission"): frozenset(
         {"lamassu_transactions", "audit_log"}
     ),
+    # What its checks found stays written when one of them is not green.
+    ("POST", "resuming/begin"): frozenset({"meta", "health_checks", "audit_log"}),
     ("POST", "manual-poll"): frozenset({"meta", "source_hours", "audit_log"}),
     # Taking a preview is written down before its poll begins.
     ("POST", "previews/{preview_id}/execute"): frozenset(
@@ -189,7 +191,7 @@ async def fuzz_api(
                 )
             except Unsatisfiable:
                 seen["without a wrong form"] += 1  # no parameter, no body: nothing can be wrong
-            except AssertionError as exc:
+            except (AssertionError, Flaky) as exc:  # flaky: the same request again did not fail
                 raise AssertionError(f"{name_of(operation)}: {exc}") from exc
         if any(part in operation.path for part in UNDONE):
             await books.right_again()
