@@ -26,12 +26,11 @@ from lnbits.core.db import db as core_db
 from lnbits.db import POSTGRES, SQLITE, Database, insert_query, model_to_dict
 from loguru import logger
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import text
 from sqlalchemy.sql.elements import TextClause
 
-from .database_errors import typed
+from .database_errors import DRIVER_ERRORS, typed
 from .errors import DatabaseBusy, NotReady
 
 SCHEMA = "satoshimachine"
@@ -378,7 +377,7 @@ async def patiently(run: Callable[[], Awaitable[T]]) -> T:
 async def _typed(run: Callable[[], Awaitable[T]]) -> T:
     try:
         return await run()
-    except (DBAPIError, sqlite3.Error, OSError) as exc:
+    except DRIVER_ERRORS as exc:
         raise typed(exc) from exc
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError
 
 from .errors import DatabaseBusy, DatabaseFailed, InvariantViolation, SatMachineError
@@ -11,6 +13,13 @@ from .errors import DatabaseBusy, DatabaseFailed, InvariantViolation, SatMachine
 SAID_MAX = 200  # characters of a driver's message that reach the page: enough to recognise it
 # PostgreSQL: lock not available, statement limit, serialisation, deadlock.
 BUSY_STATES = ("55P03", "57014", "40001", "40P01")
+
+# All that a driver raises. SQLAlchemy wraps what happens on a connection in DBAPIError, but not
+# what happens while one is made: a login that is cut half way comes as asyncpg's own.
+DRIVER_ERRORS = (
+    *(DBAPIError, sqlite3.Error, OSError, asyncio.TimeoutError),
+    *(asyncpg.PostgresError, asyncpg.InterfaceError),
+)
 
 
 def typed(exc: Exception) -> SatMachineError:

@@ -93,9 +93,8 @@ async def in_two_lnbits(runs: Concurrency) -> None:
         async def scenario(operator: Operator) -> int:
             async with conc_second.second_lnbits(ENVIRONMENT) as (host, api):
                 left = await conc_second.one_is_killed(operator, host, api, after=after)
-                say(
-                    f"    killed after {conc_second.KILLED_AMONG - left} of {conc_second.KILLED_AMONG} settlements"
-                )
+                among = conc_second.KILLED_AMONG
+                say(f"    killed after {among - left} of {among} settlements")
                 return 1
 
         return scenario
