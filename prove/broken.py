@@ -52,6 +52,14 @@ def cancellable() -> None:
         module.uncancelled = plain  # type: ignore[attr-defined]
 
 
+def both_layers() -> None:
+    """A claim with a commit of its own that a cancelled caller stops half way. Either guard alone
+    is enough: one transaction is rolled back, and what is not stopped comes to its end.
+    """
+    claim_alone()
+    cancellable()
+
+
 def half_an_hour() -> None:
     """An hour of sales noted as read although the connection broke before its last page."""
     read_hour = observe._read_hour
@@ -72,5 +80,5 @@ def one_tick_for_ever() -> None:
 
 BREAKAGES: dict[str, Callable[[], None]] = {
     call.__name__: call
-    for call in (wallets_first, claim_alone, cancellable, half_an_hour, one_tick_for_ever)
+    for call in (wallets_first, claim_alone, both_layers, half_an_hour, one_tick_for_ever)
 }

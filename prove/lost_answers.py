@@ -175,11 +175,10 @@ def _noticed(world: World, clients: int, parts: list[str]) -> Row:
     """Spoiled products must not pass."""
     row = Row("spoiled products that are noticed", "mutants")
     found: dict[str, bool] = {}
-    if "cancelled" in parts and world.postgres:
-        # SQLite's driver ends its statement in a thread of its own, and a connection that was in
-        # use is closed: nothing stays behind there even without the shield.
-        losses = Losses(world, Case(clients), BREAKAGES["cancellable"])
-        found["cancellable"] = losses.noticed(losses.cancel, range(1, 60))
+    if "cancelled" in parts:
+        losses = Losses(world, Case(clients), BREAKAGES["both_layers"])
+        # The settlements lie in the second third of a tick's points.
+        found["both_layers"] = losses.noticed(losses.cancel, range(60, 400, 3))
     if "ssh" in parts:
         losses = Losses(world, Case(clients, ssh=True), BREAKAGES["half_an_hour"])
         cut = partial(losses.cut, port=world.ssh_port)
