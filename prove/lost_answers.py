@@ -34,6 +34,7 @@ from .world_of_crashes import Case, World
 
 CLIENTS = 2
 SOME = (0, 2, 4)  # clients, with --all
+COMMIT = "after sending COMMIT;"
 ROWS_PER_PAGE = 1  # every row that Lamassu sends is a page of its own
 
 Disturb = Callable[[int, Say], Any]  # at this point of a tick; tells the point's name
@@ -53,7 +54,7 @@ class Losses:
     def every_point(self, row: Row, disturb: Disturb, chosen: Iterable[int] = ()) -> None:
         """Disturb at each of these points, or at all there are when none are given."""
         numbers = list(chosen)
-        row.total = len(numbers)
+        row.total += len(numbers)
         for number in numbers or itertools.count(1):
             outcome = self._child(partial(disturb, number))
             if not outcome.said and not outcome.error:
@@ -105,14 +106,26 @@ class Losses:
         loop.set_task_factory(None)
         return loop.run_until_complete(stories.go_on_and_tell())
 
-    def cut(self, number: int, tell: Say, *, port: int, half: bool = False) -> Any:
-        """Cut the connection to this port at the n-th message; the process goes on."""
+    def cut(
+        self,
+        number: int,
+        tell: Say,
+        *,
+        port: int,
+        half: bool = False,
+        label: str | None = None,
+        later: int = 0,
+    ) -> Any:
+        """Cut the connection to this port at the n-th message, or so many after the n-th of this
+        label; the process goes on.
+        """
         lamassu_postgres.PAGE_ROWS_MAX = ROWS_PER_PAGE
         stories.as_a_process_of_its_own()
         loop = TappedLoop()
         asyncio.set_event_loop(loop)
-        loop.port, loop.half, loop.points = port, half, Points(number, tell)
+        loop.port, loop.half, loop.points = port, half, Points(number, tell, label, later)
         loop.run_until_complete(stories.broken_off())
+        loop.port, loop.points = 0, Points()  # who looks afterwards is not cut
         return loop.run_until_complete(stories.go_on_and_tell())
 
 
@@ -148,14 +161,16 @@ def _commits(world: World, clients: int, result: Result, everything: bool) -> No
         return
     losses = Losses(world, Case(clients))
     labels = losses.labels("driver")
-    sent = [n for n, label in enumerate(labels, start=1) if label == "after sending COMMIT;"]
-    answered = [n + 1 for n in sent]
+    cut = partial(losses.cut, port=world.postgres_port)
     row = Row(f"COMMIT sent and its answer lost, {clients} clients", "points")
-    if everything:
-        row.what = f"connection to PostgreSQL cut at every message, {clients} clients"
-    numbers = range(1, len(labels) + 1) if everything else sorted(sent + answered)
-    losses.every_point(row, partial(losses.cut, port=world.postgres_port), numbers)
+    for later in (0, 1):  # before the answer, and when it came
+        commits = range(1, labels.count(COMMIT) + 1)
+        losses.every_point(row, partial(cut, label=COMMIT, later=later), commits)
     result.add(row)
+    if everything:
+        row = Row(f"connection to PostgreSQL cut at every message, {clients} clients", "points")
+        losses.every_point(row, cut)
+        result.add(row)
 
 
 def _ssh(world: World, clients: int, result: Result, everything: bool) -> None:

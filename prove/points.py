@@ -19,25 +19,48 @@ LABEL_CHARS = 90
 
 
 class Points:
-    """Counts the points that are passed and acts at number `at` (from 1; 0: never)."""
+    """Counts the points that are passed and acts at number `at` (from 1; 0: never).
 
-    def __init__(self, at: int = 0, act: Callable[[str], None] | None = None):
+    With a label only points of that name count, and it acts so many points `later`: the n-th COMMIT
+    is the same one in every run, whatever a connection's login took.
+    """
+
+    def __init__(
+        self,
+        at: int = 0,
+        act: Callable[[str], None] | None = None,
+        label: str | None = None,
+        later: int = 0,
+    ):
         self.at = at
         self.act = act
+        self.label, self.later = label, later
+        self._ahead: int | None = None  # points until it acts, once the n-th label was met
         self.seen = 0
         self.labels: list[str] = []
         self._lock = threading.Lock()  # SQLite's driver calls from its threads
 
     def __call__(self, label: str) -> bool:
         """Pass a point. True when it was the one; a kill does not return."""
-        with self._lock:
-            self.seen += 1
-            here = self.seen == self.at
         short = " ".join(label.split())[:LABEL_CHARS]
+        with self._lock:
+            here = self._count(short)
         self.labels.append(short)
         if here and self.act is not None:
             self.act(short)
         return here
+
+    def _count(self, label: str) -> bool:
+        if self._ahead is not None:
+            self._ahead -= 1
+            return self._ahead == 0
+        if self.label is not None and label != self.label:
+            return False
+        self.seen += 1
+        if self.seen != self.at:
+            return False
+        self._ahead = self.later
+        return self.later == 0
 
 
 def kill_self(_: str) -> None:
