@@ -41,6 +41,8 @@ NOTES: dict[tuple[str, str], frozenset[str]] = {
     ("POST", "transactions/{any_id}/retry-commission"): frozenset(
         {"lamassu_transactions", "audit_log"}
     ),
+    # A passphrase that was not right is counted.
+    ("PUT", "approval"): frozenset({"meta", "audit_log"}),
     # What its checks found stays written when one of them is not green.
     ("POST", "resuming/begin"): frozenset({"meta", "health_checks", "audit_log"}),
     ("POST", "manual-poll"): frozenset({"meta", "source_hours", "audit_log"}),
