@@ -142,6 +142,8 @@ SAID: dict[str, tuple[str, str]] = {
 
 def said(code: str, **facts: int | str) -> Words:
     """An alert's words by its code. Raises KeyError for a code or a fact there is none of."""
+    # PostgreSQL adds whole numbers up to a Decimal, which JSON does not know.
+    facts = {name: one if isinstance(one, str) else int(one) for name, one in facts.items()}
     message, hint = SAID[code]
     one, _, many = message.partition(" | ")
     form = many if many and facts.get("n") != 1 else one

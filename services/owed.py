@@ -29,6 +29,6 @@ async def show_owed(conn: BooksConnection, client_id: str, problem: str) -> None
         key,
         "share_failed",
         "critical",
-        said("share_failed", sats=row["sats"], n=row["shares"], name=name, problem=problem),
+        said("share_failed", sats=int(row["sats"]), n=row["shares"], name=name, problem=problem),
         client_id,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 from satmachineadmin.domain.alert_said import SAID, Words, said, words_of
@@ -31,6 +32,12 @@ def test_one_and_many() -> None:
     assert many == "2 payouts wait for more than 15 minutes"
     day = said("runway_low", threshold=1, unit="days").message
     assert day == "The source wallet lasts for fewer than 1 day"
+
+
+def test_a_sum_of_postgresql_is_a_number() -> None:
+    more: dict[str, int | str] = {"name": "ana", "problem": "gone", "n": 2}
+    words = said("share_failed", sats=Decimal(86343), **more)  # type: ignore[arg-type]
+    assert json.loads(words.stored or "")["sats"] == 86343
 
 
 def test_what_an_error_says_has_no_code() -> None:
