@@ -50,7 +50,7 @@ class SecondLnbits(LnbitsHost):
     """A whole LNbits in a process of its own, on the database and the data folder of this one."""
 
     def __init__(self, environment: Environment):
-        super().__init__(environment.folder, os.environ["AUTH_SECRET_KEY"])
+        super().__init__(environment.folder, os.environ["AUTH_SECRET_KEY"], prefers=0)
         self._url = environment.postgres_url or ""
 
     def _environment(self, data: Path) -> dict[str, str]:
