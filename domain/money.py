@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 INT64_MAX = 2**63 - 1  # the widest integer both databases store exactly
 SATS_PER_COIN = 100_000_000
@@ -43,7 +44,16 @@ def parse_decimal(value: str | None) -> Fraction | None:
     """The exact number in a decimal text; None for NULL, NaN, infinity, markup or absurd length."""
     if value is None or len(value) > NUMBER_TEXT_MAX or not _DECIMAL.fullmatch(value):
         return None
-    return Fraction(value)
+    return exact(value)
+
+
+@lru_cache(maxsize=1_024)
+def exact(text: str) -> Fraction:
+    """A number's exact value; a machine's rates and amounts are few, and each is read often.
+
+    Raises ValueError or ZeroDivisionError for what is no number.
+    """
+    return Fraction(text)
 
 
 def parse_atoms(value: str | None) -> int | None:

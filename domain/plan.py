@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from ..errors import ensure
@@ -105,11 +106,11 @@ class Plan:
     facts: str = field(default="", repr=False)  # canonical JSON of input and outcome
     hash: str = field(default="")  # SHA-256 of `facts`
 
-    @property
+    @cached_property
     def confirmed_sats(self) -> int:
         return sum(s.sats for s in self.shares if s.state is ShareState.CONFIRMED)
 
-    @property
+    @cached_property
     def failed_sats(self) -> int:
         return sum(s.sats for s in self.shares if s.state is ShareState.FAILED)
 
@@ -276,7 +277,7 @@ def _commission(
 
 
 def _prove(plan: Plan) -> None:
-    caps = caps_minor(plan.given)
+    caps = caps_minor(plan.given)  # its own, not what the plan was made with
     owed = {client.client_id: client.owed_sats for client in plan.given.clients}
     total = plan.split.total_sats
     parts = (
@@ -326,7 +327,10 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
 def _facts(one: PoolClient | Share, version: int) -> dict[str, Any]:
     if version > WITHOUT_RECEIVABLES:
         return vars(one)
-    return {name: value for name, value in vars(one).items() if name not in SINCE_RECEIVABLES}
+    facts = dict(vars(one))
+    for name in SINCE_RECEIVABLES:
+        facts.pop(name, None)
+    return facts
 
 
 def canonical_json(facts: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import SatMachineError
 from .eligibility import Sale, Stated, read_sale
+from .money import exact
 from .plan import PlanInput, make_plan
 from .pool import PoolClient
 from .states import FundingMode, SplitRule
@@ -19,8 +20,11 @@ from .verdicts import UNREADABLE
 
 Row = Mapping[str, Any]
 
+_CLAIM = ("owed_sats", "pace_percent")
 _GIVEN = tuple(one.name for one in fields(PlanInput))
 _CLIENT = tuple(one.name for one in fields(PoolClient))
+# A plan in which nobody owed does not name these, the last ones.
+_CLIENT_OWING_NOTHING = _CLIENT[: -len(_CLAIM)]
 _RATES = ("commission_rate", "discount_percent", "ticker_price")
 
 
@@ -71,15 +75,16 @@ def plan_input_of(given: Mapping[str, Any]) -> PlanInput:
     values = {name: given[name] for name in _GIVEN}
     for name in _RATES:
         if values[name] is not None:
-            values[name] = Fraction(values[name])
+            values[name] = exact(values[name])
     values["rule"] = SplitRule(values["rule"])
     values["funding_mode"] = FundingMode(values["funding_mode"])
-    values["clients"] = tuple(
-        # A plan of before there were claims does not name what nobody owed.
-        PoolClient(**{name: client[name] for name in _CLIENT if name in client})
-        for client in given["clients"]
-    )
+    values["clients"] = tuple(_client(client) for client in given["clients"])
     return PlanInput(**values)
+
+
+def _client(client: Mapping[str, Any]) -> PoolClient:
+    names = _CLIENT if _CLAIM[0] in client else _CLIENT_OWING_NOTHING
+    return PoolClient(*[client[name] for name in names])
 
 
 def _compare_input(cash_out: Row, given: PlanInput, stated: Stated) -> None:

@@ -21,12 +21,13 @@ from ..domain.tie_out import Sides, compare_snapshot, compare_source, difference
 from ..domain.verdicts import UNREADABLE, Difference, Link, Verdict
 from ..errors import SatMachineError
 from .findings import Found, of_cash_out
-from .reconcile_questions import QUESTIONS
+from .reconcile_questions import ALL_AT_ONCE, ALL_VALUES, QUESTIONS
 from .reconcile_run import Item, Run
 from .reconcile_sides import read_sides, stated_of
 from .reconcile_source import SourceSide
 
 PLANS_PER_TURN = 20  # run again before others have their turn: some milliseconds
+BEGINNING_S = 0.002
 CLOSE_LOOKS = 40  # cash-outs read whole under the lock at once: some milliseconds
 OPEN = {state.value for state in OPEN_STATES}
 SHARE_COLUMNS = (
@@ -92,9 +93,16 @@ async def _suspects(rows: Sequence[Row], theirs: Mapping[str, SourceRow] | None)
     """Cash-outs that seem to differ somewhere; each statement sees a moment of its own."""
     ids = [str(row["id"]) for row in rows]
     shares = await own(lambda conn: _shares(conn, ids))
-    # The databases work on their own thread meanwhile.
-    by_us, by_them = await asyncio.gather(_compared(rows, shares, theirs), _asked_all(ids))
-    return sorted(by_us | by_them)
+    asking = asyncio.ensure_future(_asked_all(ids))
+    try:
+        # SQLite works on a thread of its own while we compare, if that gets to begin: it needs
+        # Python for that, which a busy loop takes back before anybody else comes to it.
+        await asyncio.sleep(BEGINNING_S)
+        by_us = await _compared(rows, shares, theirs)
+    except BaseException:
+        asking.cancel()
+        raise
+    return sorted(by_us | await asking)
 
 
 async def _compared(
@@ -122,15 +130,20 @@ async def _compared(
 
 
 async def _asked_all(ids: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for question, values in QUESTIONS:
-        found |= await _asked(question, ids, values)
-    return found
+    async def ask(conn: BooksConnection) -> set[str]:
+        found: set[str] = set()
+        maybe: dict[str, list[str]] = defaultdict(list)
+        for row in await conn.rows_in(ALL_AT_ONCE, ids, ALL_VALUES):
+            one, subject = QUESTIONS[row["question"]], str(row["subject"])
+            if one.before is None:
+                found.add(subject)
+            else:
+                maybe[one.query].append(subject)
+        for query, subjects in maybe.items():
+            found |= {str(row["subject"]) for row in await conn.rows_in(query, subjects)}
+        return found
 
-
-async def _asked(question: str, ids: Sequence[str], values: Mapping[str, str]) -> set[str]:
-    answers = await glance(lambda conn: conn.rows_in(question, ids, values))
-    return {str(row["subject"]) for row in answers}
+    return await glance(ask)
 
 
 def _source_differs(row: Row, lamassu_id: str, theirs: Mapping[str, SourceRow] | None) -> bool:

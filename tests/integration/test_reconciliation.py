@@ -324,8 +324,11 @@ async def _look(conn: Any, cash_out_id: str) -> tuple[bool, bool]:
             compare_snapshot(sides.cash_out)
             or compare_books(sides.cash_out, sides.shares, sides.stated)
         )
-    for question, values in QUESTIONS:
-        scanned = scanned or bool(await conn.rows_in(question, [cash_out_id], values))
+    for one in QUESTIONS:
+        named = bool(await conn.rows_in(one.query, [cash_out_id], one.values))
+        if named and one.before is not None and sides is not None:
+            assert await conn.rows_in(one.before, [cash_out_id])
+        scanned = scanned or named
     return scanned, sides is None or bool(differences(sides))
 
 
