@@ -28,6 +28,22 @@ async def test_the_superuser_sees_the_page(visit: Visit) -> None:
         )
 
 
+async def test_it_is_loaded_from_another_page_of_lnbits(visit: Visit) -> None:
+    """LNbits looks for an extension's dynamic routes first. Ours are an empty file, which it takes
+    as none; where there is no file it renders its whole error page, 650 kB, at every load.
+    """
+    async with visit(OPERATOR) as visitor:
+        page = visitor.page
+        async with page.expect_response("**/static/routes.json") as asked:
+            await opened(page)
+        answer = await asked.value
+        assert (answer.status, await answer.body()) == (200, b"")
+        await page.goto("/account")
+        await page.locator(".q-page .q-card").first.wait_for()
+        await page.evaluate(f"window.router.push('{PAGE}')")
+        await expect(page.get_by_test_id("state")).to_be_visible()
+
+
 @pytest.mark.parametrize("who", [None, CLIENT], ids=["anonymous", "another_user"])
 async def test_nobody_else_does(
     visit: Visit, stage: Stage, screenshots: Path, who: str | None
