@@ -10,6 +10,7 @@ import pytest
 from browser.axe import findings, require_axe
 from browser.stage import DESKTOP, OPERATOR, PAGE, PHONE, Stage, Visit
 from playwright.async_api import Page, expect
+from satmachineadmin.dev import sample_rows
 
 pytestmark = pytest.mark.sqlite_only  # the stage's LNbits always is
 
@@ -106,6 +107,40 @@ async def test_a_sat_too_much_in_a_wallet_is_found_and_mended(
         await page.keyboard.press("Escape")
         await reconcile(page)
         await expect(page.get_by_test_id("verdict-mismatch")).to_contain_text("0")
+
+
+async def test_a_sale_that_is_missing_here_is_paid_from_its_finding(
+    visit: Visit, stage: Stage
+) -> None:
+    """Somebody deletes a sale before it is paid; Lamassu still has it."""
+    halt = {"scope": "machine", "subject": sample_rows.MACHINE, "reason": "it is looked at"}
+    halted = await stage.api.dca("POST", "halts", json=halt)
+    lamassu_id = await stage.sell("missing", sample_rows.sale, fiat=100)
+    await stage.api.poll()
+    path = next(stage.folder.rglob("ext_satoshimachine.sqlite3"))
+    with closing(sqlite3.connect(path, timeout=10)) as raw, raw:
+        raw.execute(
+            "DELETE FROM lamassu_transactions WHERE lamassu_transaction_id = ?", (lamassu_id,)
+        )
+    await stage.api.dca("POST", f"halts/{halted['id']}/lift", json={"reason": "seen"})
+    async with visit(OPERATOR, size=DESKTOP) as visitor:
+        page = visitor.page
+        await page.goto(BOOKS)
+        await reconcile(page)
+        finding = page.get_by_test_id("findings").get_by_test_id("finding")
+        missing = finding.filter(has_text="A sale is missing here")
+        await missing.get_by_role("link").click()
+        dialog = page.get_by_test_id("finding-dialog")
+        await dialog.get_by_test_id("process-missing").click()
+        await page.get_by_test_id("preview-look").click()
+        await page.get_by_test_id("preview-act").click()
+        await expect(page.get_by_test_id("preview-result")).to_be_visible()
+        assert (await stage.cash_out("missing"))["status"] == "completed"
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("Escape")
+        await reconcile(page)
+        await expect(missing).to_have_count(0)
+        assert not visitor.errors
 
 
 @pytest.mark.parametrize("dark", [True, False], ids=["dark-spanish", "light-english"])
