@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -31,6 +30,7 @@ from sqlalchemy.sql import text
 from sqlalchemy.sql.elements import TextClause
 
 from .database_errors import DRIVER_ERRORS, typed
+from .database_rows import NamedRows
 from .errors import DatabaseBusy, NotReady
 
 SCHEMA = "satoshimachine"
@@ -187,7 +187,7 @@ class SqliteConnection(BooksConnection):
         driver = await aiosqlite.connect(
             core_path, timeout=LOCK_WAIT_MS / 1000, isolation_level=None
         )
-        driver.row_factory = _Named()  # type: ignore[assignment]  # sqlite3 takes any callable
+        driver.row_factory = NamedRows()  # type: ignore[assignment]  # sqlite3 takes any callable
         try:
             # A bound value: paths contain anything.
             await driver.execute_fetchall(f"ATTACH ? AS {SCHEMA}", (ext_path,))
@@ -231,7 +231,7 @@ class SqliteConnection(BooksConnection):
 
     async def rows(self, query: str, values: Mapping[str, Any] | None = None) -> list[Row]:
         found = await self.driver.execute_fetchall(query, dict(values or {}))
-        return cast("list[Row]", found)  # _Named made them
+        return cast("list[Row]", found)  # NamedRows made them
 
     async def changed(self, query: str, values: Mapping[str, Any] | None = None) -> int:
         cursor = await self.driver.execute(query, dict(values or {}))
@@ -239,20 +239,6 @@ class SqliteConnection(BooksConnection):
 
     async def _many(self, query: str, rows: list[tuple[Any, ...]]) -> None:
         await self.driver.executemany(query, rows)
-
-
-class _Named:
-    """Rows by the names of their columns, which are looked up once a cursor."""
-
-    def __init__(self) -> None:
-        self._cursor: sqlite3.Cursor | None = None
-        self._names: tuple[str, ...] = ()
-
-    def __call__(self, cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
-        if cursor is not self._cursor:
-            self._cursor = cursor
-            self._names = tuple(column[0] for column in cursor.description)
-        return dict(zip(self._names, values, strict=True))
 
 
 @lru_cache(maxsize=256)

@@ -23,7 +23,6 @@ from . import clock, crud
 from .adapters.audit import SYSTEM
 from .adapters.lamassu_postgres import open_source
 from .database import one_connection
-from .domain.alert_said import words_of
 from .errors import (
     DatabaseBusy,
     DatabaseFailed,
@@ -45,7 +44,7 @@ from .errors import (
     WaitsForHalt,
 )
 from .services import halts, retry, settle
-from .services.alerts import alert_now, resolve_now
+from .services.alerts import alert_error, resolve_now
 from .services.announce import announce_leg, announce_settled
 from .services.doorbell import doorbell
 from .services.gates import INTAKE, halt, refuse_intake
@@ -256,7 +255,7 @@ async def _look(full: bool) -> Observed:
             await show("reading")
             return await observe(source, start_at_us=settings.start_at_us, full=full, progress=show)
     except HostKeyChanged as exc:
-        await alert_now("host_key", "host_key_changed", "critical", words_of(exc))
+        await alert_error("host_key", "host_key_changed", "critical", exc)
         await halts.put_automatic(INTAKE, halts.HOST_KEY, exc.message, exc.hint)
         raise
 
@@ -330,7 +329,7 @@ async def _settle_pending(report: Report, shown: Shown | None, actor: str) -> No
 
 
 async def _alert_funding(error: SatMachineError) -> None:
-    await alert_now("funding", "settlement_waits", "critical", words_of(error))
+    await alert_error("funding", "settlement_waits", "critical", error)
 
 
 async def _retry_failed(report: Report) -> None:
@@ -383,7 +382,7 @@ async def _finish(poll_id: str, report: Report, error: SatMachineError | None) -
         await resolve_now("poll", "host_key")
         logger.info(f"event=poll_ok settled={report.settled} new={report.observed.new_rows}")
     else:
-        await alert_now("poll", "poll_failed", "warning", words_of(error))
+        await alert_error("poll", "poll_failed", "warning", error)
         logger.warning(f"event=poll_failed code={error.code} message={error.message}")
 
 

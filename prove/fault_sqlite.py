@@ -69,7 +69,7 @@ def opened_with(*, uri: str = "", pragma: str = "") -> Iterator[None]:
             driver = await aiosqlite.connect(
                 f"file:{core_path}?{uri}", uri=True, isolation_level=None
             )
-            driver.row_factory = database._Named()  # type: ignore[assignment]
+            driver.row_factory = database.NamedRows()  # type: ignore[assignment]
             await driver.execute_fetchall(
                 f"ATTACH ? AS {database.SCHEMA}", (f"file:{ext_path}?{uri}",)
             )

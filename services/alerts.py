@@ -16,8 +16,8 @@ from .. import clock, crud
 from ..adapters.audit import record
 from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row, own
-from ..domain.alert_said import Words
-from ..errors import NotFound, StateConflict
+from ..domain.alert_said import Words, words_of
+from ..errors import NotFound, SatMachineError, StateConflict
 from .alert_rules import severity_of
 from .doorbell import doorbell
 
@@ -83,6 +83,11 @@ async def alert_now(
         await raise_alert(conn, dedupe_key, kind, severity, words, subject_id)
 
     await own(work)
+
+
+async def alert_error(dedupe_key: str, kind: str, severity: str, error: SatMachineError) -> None:
+    """Raise what an error says of itself."""
+    await alert_now(dedupe_key, kind, severity, words_of(error))
 
 
 async def resolve_now(*dedupe_keys: str) -> None:

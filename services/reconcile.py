@@ -23,13 +23,13 @@ from .. import clock, crud
 from ..adapters.audit import SYSTEM, record
 from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row, one_connection, own
-from ..domain.alert_said import said, words_of
+from ..domain.alert_said import said
 from ..domain.verdicts import Link, Verdict
 from ..errors import NotFound, SatMachineError, StateConflict
 from ..migrations import SCHEMA_VERSION
 from ..models_reconciliation import Scope, ScopeKind
 from . import reconcile_whole as whole
-from .alerts import alert_now, resolve_now
+from .alerts import alert_error, alert_now, resolve_now
 from .doorbell import doorbell
 from .findings import counts
 from .observe import WINDOW_US
@@ -337,7 +337,7 @@ async def _fail(run: Run, error: SatMachineError) -> None:
     logger.error(f"event=reconciliation_failed run={run.id} code={error.code} {error.message}")
     if error.code == "DATABASE_BUSY":
         return
-    await alert_now(FAILED_KEY, "reconciliation_failed", "warning", words_of(error))
+    await alert_error(FAILED_KEY, "reconciliation_failed", "warning", error)
     await _end(run, "failed", error)
 
 
