@@ -14,6 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 from satmachineadmin.dev import sample_rows
+from satmachineadmin.migrations import SCHEMA_VERSION
 from satmachineadmin.models_reconciliation import Scope
 from satmachineadmin.services import reconcile, watch
 from support.books import SCHEMA
@@ -245,6 +246,6 @@ async def test_the_evidence_has_the_incidents(operator: Operator) -> None:
 async def test_what_a_restore_needs_to_know(operator: Operator) -> None:
     found = (await operator.api("GET", "runbook"))["backup"]
     assert len(found["parts"]) == 3
-    assert found["schema_version"] == 24
+    assert found["schema_version"] == SCHEMA_VERSION
     assert found["restored_at"] is None
     assert found["audit_seq"] > 0
