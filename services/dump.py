@@ -118,7 +118,7 @@ async def table_names() -> list[str]:
 async def _columns(table: str) -> tuple[list[str], list[str]]:
     """(all columns in their order, the primary key in its order)."""
     if db.type == SQLITE:
-        rows = await crud.fetch_rows(f"PRAGMA satoshimachine.table_info({table})")
+        rows = await crud.fetch_rows(f'PRAGMA satoshimachine.table_info("{table}")')
         keys = sorted((row["pk"], str(row["name"])) for row in rows if row["pk"])
         return [str(row["name"]) for row in rows], [name for _, name in keys]
     rows = await crud.fetch_rows(
@@ -140,23 +140,27 @@ Lines = AsyncIterator[tuple[list[str], Sequence[Row]]]
 
 
 async def _table_lines(table: str) -> Lines:
-    """(columns, rows) a slice at a time, in the order of the primary key."""
+    """(columns, rows) a slice at a time, in the order of the primary key. A table without one is
+    none of ours: it is counted through in the order of all its columns.
+    """
     columns, key = await _columns(table)
     names = ", ".join(f'"{name}"' for name in columns)
-    order = ", ".join(f'"{name}"' for name in key)
+    order = ", ".join(f'"{name}"' for name in key or columns)
     marks = ", ".join(f":k{number}" for number in range(len(key)))
     after: dict[str, Any] = {}
+    skipped = 0
     while True:
         where = f"WHERE ({order}) > ({marks})" if after else ""
         rows = await crud.fetch_rows(
-            f"SELECT {names} FROM satoshimachine.{table} {where}"
-            f" ORDER BY {order} LIMIT {ROWS_PER_SLICE}",
+            f'SELECT {names} FROM satoshimachine."{table}" {where}'
+            f" ORDER BY {order} LIMIT {ROWS_PER_SLICE} OFFSET {skipped}",
             after,
         )
         yield columns, [_without_secrets(table, row) for row in rows]
         if len(rows) < ROWS_PER_SLICE:
             return
         after = {f"k{number}": rows[-1][name] for number, name in enumerate(key)}
+        skipped += 0 if key else len(rows)
 
 
 def _without_secrets(table: str, row: Row) -> Row:

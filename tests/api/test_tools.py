@@ -194,6 +194,25 @@ async def test_an_export_reads_slice_by_slice(
         assert left == right, name
 
 
+async def test_a_table_without_a_key_is_exported_too(
+    operator: Operator, days: SoldDays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody's own, beside ours: it must not cost the whole export."""
+    from satmachineadmin.services import dump
+
+    monkeypatch.setattr(dump, "ROWS_PER_SLICE", 2)
+    await change("CREATE TABLE satoshimachine.notes_of_mine (note TEXT, n BIGINT)")
+    try:
+        for number in range(5):
+            note = f"INSERT INTO satoshimachine.notes_of_mine VALUES ('n{number}', {number})"
+            await change(note)
+        folder, _ = await dump.dump(tmp_path / "all", lambda name, rows: None)
+    finally:
+        await change("DROP TABLE satoshimachine.notes_of_mine")
+    lines = (folder / "notes_of_mine.csv").read_text()
+    assert all(f"n{number},{number}" in lines for number in range(5))
+
+
 @pytest.mark.sqlite_only
 async def test_it_works_while_lnbits_is_down_from_any_folder(
     operator: Operator, days: SoldDays, tmp_path: Path, environment: Any
