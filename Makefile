@@ -25,11 +25,12 @@ help:
 demo: $(VENV)
 	@$(BIN)/python -m dev $(if $(ONCE),--once)
 
+# Side by side, the longest first, so that no core waits for the last one.
 test:
 	@printf '\n==> Checks and tests, on SQLite and on PostgreSQL, side by side: some minutes\n'
 	@$(MAKE) --no-print-directory $(VENV) $(if $(filter yes,$(HAVE_NODE)),$(NODE))
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target \
-		postgres once sqlite-api check unit proof sqlite-rest
+		once postgres sqlite-api proof sqlite-rest unit check
 
 # Databases of tests need no disk, and waiting for one is half of their time: they lie in memory
 # where a machine has 2 GB of it to spare.
@@ -62,7 +63,6 @@ FORMS := $(foreach part,access clients_deposits config doorbell errors evidence 
 
 sqlite: sqlite-api sqlite-rest
 
-# In parts, the longest first, so that no core waits for the last one.
 sqlite-api: $(VENV)
 	@printf '\n==> The API, LNbits on SQLite\n'
 	$(call pytest,sqlite,tests/api)
