@@ -115,7 +115,7 @@ async def test_a_sale_that_is_missing_here_is_paid_from_its_finding(
     """Somebody deletes a sale before it is paid; Lamassu still has it."""
     halt = {"scope": "machine", "subject": sample_rows.MACHINE, "reason": "it is looked at"}
     halted = await stage.api.dca("POST", "halts", json=halt)
-    lamassu_id = await stage.sell("missing", sample_rows.sale, fiat=100)
+    lamassu_id = await stage.sell("missing", sample_rows.sale, fiat=170)
     await stage.api.poll()
     path = next(stage.folder.rglob("ext_satoshimachine.sqlite3"))
     with closing(sqlite3.connect(path, timeout=10)) as raw, raw:
