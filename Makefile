@@ -51,7 +51,7 @@ unit: $(VENV)
 	@printf '\n==> Unit tests\n'
 	$(call pytest,sqlite,tests/unit tests/test_tidy.py)
 
-# Tests that know one database only, or none: they run when the unit tests have ended.
+# Tests that know one database only, or none.
 ONCE_ONLY := tests/contract tests/browser tests/crash
 BOTH := $(foreach part,tests/unit tests/test_tidy.py $(ONCE_ONLY),--ignore=$(part))
 # What a form says about wrong input, how a kind of sale or client is counted, and how an operator is

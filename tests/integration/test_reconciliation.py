@@ -303,6 +303,25 @@ async def test_every_column_of_every_side_is_looked_at(operator: Operator) -> No
     assert not missed, missed
 
 
+async def test_an_entry_in_place_of_another_is_seen(operator: Operator) -> None:
+    """As many entries as there should be, and each like a share's: one twice, one not at all."""
+    await books(operator, 2)
+    rows = await crud.fetch_rows(
+        f"SELECT * FROM {S}.ledger_entries WHERE account LIKE 'paid:%'"
+        f" AND cash_out_id = (SELECT cash_out_id FROM {S}.ledger_entries"
+        " WHERE account LIKE 'paid:%' GROUP BY cash_out_id HAVING COUNT(*) > 1"
+        " ORDER BY cash_out_id LIMIT 1) ORDER BY seq LIMIT 2"
+    )
+    one, other = rows
+    sql = (
+        f"UPDATE {S}.ledger_entries SET account = '{other['account']}', amount = {other['amount']},"
+        f" client_id = '{other['client_id']}', reference = '{other['reference']}',"
+        f" balance_after = balance_before + {other['amount']} WHERE seq = {one['seq']}"
+    )
+    seen = await rolled_back(lambda conn: _look(conn, str(one["cash_out_id"])), sql)
+    assert seen == (True, True)
+
+
 def _literal(value: Any) -> str:
     return str(value) if isinstance(value, int) else f"'{value}'"
 
