@@ -32,7 +32,7 @@ from .sim_play import LOG_SHOWN, Outcome, Play
 from .sim_world import Stage, running_stage
 
 SECONDS = 120  # what the default fills on one core
-ALL_SEEDS = 2_000
+ALL_SEEDS = 1_000
 COMPARED = 20
 BREAK_SEEDS_MAX = 120  # a defect that no seed of these finds is not found
 KEPT: list[int] = json.loads((CHECKOUT / "prove" / "seeds.json").read_text())

@@ -118,13 +118,6 @@ async def restart_and_tell() -> State:
     return await stored()
 
 
-async def tell() -> State:
-    """After a kill: the books are right, and what is stored."""
-    state = await stored()
-    await prove()
-    return state
-
-
 async def go_on_and_tell() -> State:
     """In the process whose tick was stopped: nothing is locked, and the next ticks end it."""
     await nothing_is_locked()
