@@ -195,7 +195,8 @@ def main() -> int:
             at = f" at {given.only.strip()}" if given.only else ""
             at += f", each {given.every}th" if given.every > 1 else ""
             row = Row(f"{POINTS[kind]}{at}, {clients} clients", "points")
-            crashes.every_point(row, restart_each=given.restart_each, only=given.only, every=given.every)
+            each = given.restart_each
+            crashes.every_point(row, restart_each=each, only=given.only, every=given.every)
             result.add(row)
             if kind == "driver" and (given.double or (given.all and not world.postgres)):
                 row = Row(f"double crashes, {clients} clients", "pairs")
