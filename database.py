@@ -316,7 +316,7 @@ async def connection() -> AsyncIterator[BooksConnection]:
     except BaseException:
         await conn.close()
         raise
-    if _Kept.holders:
+    if _Kept.holders and _Kept.connection is None:
         conn.after_commit.clear()
         _Kept.connection = conn
     else:

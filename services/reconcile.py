@@ -28,6 +28,7 @@ from ..domain.verdicts import Link, Verdict
 from ..errors import NotFound, SatMachineError, StateConflict
 from ..migrations import SCHEMA_VERSION
 from ..models_reconciliation import Scope, ScopeKind
+from . import reconcile_orphans as orphans
 from . import reconcile_whole as whole
 from .alerts import alert_error, alert_now, resolve_now
 from .doorbell import doorbell
@@ -254,7 +255,7 @@ async def _phases(run: Run) -> None:
         run.count(Verdict.ERROR)
         await run.found([], [side])
     if full and left & {"shares", "movements"}:
-        await whole.strays(run)
+        await orphans.strays(run)
     if full or since:
         await _whole_books(run, left, full)
     elif scope.kind is ScopeKind.CLIENT and "balances" in left:
@@ -273,7 +274,7 @@ async def _whole_books(run: Run, left: set[str], full: bool) -> None:
     if "balances" in left:
         await whole.balances(run)
     if "wallets" in left:
-        await whole.wallets(run, None if full else marks["last_at_us"])
+        await orphans.wallets(run, None if full else marks["last_at_us"])
         await corrections(run)
     if full:
         await _audit(run)

@@ -1,4 +1,4 @@
-"""What belongs to no single cash-out: the ledger's chain, balances, deposits, rows of nobody.
+"""What belongs to no single cash-out: the ledger's chain, balances, deposits, the audit trail.
 
 Full: everything, in slices. Otherwise what was written since the last good run, and whatever an
 unresolved finding is about.
@@ -6,31 +6,25 @@ unresolved finding is about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
-
-from lnbits.core.db import db as core_db
-from lnbits.db import SQLITE
 
 from .. import crud
 from ..adapters.ledger import SAT
-from ..adapters.wallet_rows import ID_PREFIX
-from ..database import BooksConnection, Row, glance, stored_time
+from ..database import BooksConnection, Row, glance
+from ..database_beside import AT_ONCE, glances
 from ..domain.earlier import DECIDED_BY
 from ..domain.money import whole_from_minor
 from ..domain.verdicts import Link, Verdict
 from ..errors import SatMachineError
-from . import audit_chain, findings
+from . import audit_chain
 from . import reconcile_questions as ask
 from .findings import Found
 from .reconcile_run import Item, Run, unresolved_of
 
 ENTRIES_PER_SLICE = 5_000
-ROWS_PER_SLICE = 2_000
 ACCOUNTS_PER_SLICE = 500
-ORPHANS_MAX = 10_000
-# After every character that a checking id of ours can have.
-AFTER_ALL = f"{ID_PREFIX}~"
 
 
 async def _rows(query: str, **values: Any) -> list[Row]:
@@ -43,8 +37,10 @@ async def ledger(run: Run, after: int, upto: int) -> None:
     open_ones = await unresolved_of("entry")
     position = int(run.cursor.get("after", after))
     while position < upto:
-        end = min(position + ENTRIES_PER_SLICE, upto)
-        found = await _entries(position, end)
+        end = min(position + AT_ONCE * ENTRIES_PER_SLICE, upto)
+        begins = range(position, end, ENTRIES_PER_SLICE)
+        looks = [partial(_entries, after=x, upto=min(x + ENTRIES_PER_SLICE, end)) for x in begins]
+        found = [one for part in await glances(looks) for one in part]
         run.done += end - position
         run.looked_at["entries"] += end - position
         here = {k: v for k, v in open_ones.items() if position < int(k) <= end}
@@ -54,11 +50,13 @@ async def ledger(run: Run, after: int, upto: int) -> None:
     await _nowhere_again(run)
     earlier = {int(k): v for k, v in open_ones.items() if int(k) <= after}
     for seq, finding_id in sorted(earlier.items()):
-        found = [one for one in await _entries(seq - 1, seq) if one.subject_id == str(seq)]
+        seen = await glance(partial(_entries, after=seq - 1, upto=seq))
+        found = [one for one in seen if one.subject_id == str(seq)]
         await run.found(found, look_again=[finding_id])
 
 
-async def _entries(after: int, upto: int) -> list[Found]:
+async def _entries(conn: BooksConnection, after: int, upto: int) -> list[Found]:
+    here = {"after": after, "upto": upto}
     found = [
         Found(
             "chain_broken",
@@ -71,21 +69,21 @@ async def _entries(after: int, upto: int) -> list[Found]:
             client_id=row["client_id"],
             unit=row["unit"],
         )
-        for row in await _rows(ask.CHAIN_BROKEN, after=after, upto=upto)
+        for row in await conn.rows(ask.CHAIN_BROKEN, here)
     ]
-    count = (await _rows(ask.CHAIN_COUNT, after=after, upto=upto))[0]["n"]
+    count = (await conn.rows(ask.CHAIN_COUNT, here))[0]["n"]
     if count != upto - after:
         found.append(
             Found(
                 "ledger_gap",
                 Link.BALANCES,
                 "entry",
-                str(await _first_gap(after, upto)),
+                str(await _first_gap(conn, after, upto)),
                 f"{upto - after} entries up to number {upto}",
                 f"{count} entries",
             )
         )
-    for row in await _rows(ask.ENTRIES_NOWHERE, after=after, upto=upto):
+    for row in await conn.rows(ask.ENTRIES_NOWHERE, here):
         found.append(
             Found(
                 "entries_nowhere",
@@ -97,9 +95,9 @@ async def _entries(after: int, upto: int) -> list[Found]:
                 int(row["sats"]),
             )
         )
-    for row in await _rows(ask.ENTRIES_ALONE, after=after, upto=upto):
+    for row in await conn.rows(ask.ENTRIES_ALONE, here):
         found.append(_balance(row["account"], row["unit"], None, "entries without a balance"))
-    for row in await _rows(ask.DEPOSIT_ENTRIES, after=after, upto=upto):
+    for row in await conn.rows(ask.DEPOSIT_ENTRIES, here):
         found.append(
             Found(
                 "deposit_differs",
@@ -125,11 +123,11 @@ async def _nowhere_again(run: Run) -> None:
         await run.found([], look_again=list(open_ones.values()), still_there=there)
 
 
-async def _first_gap(after: int, upto: int) -> int:
+async def _first_gap(conn: BooksConnection, after: int, upto: int) -> int:
     """The first number that is missing, by halves."""
     while upto - after > 1:
         middle = (after + upto) // 2
-        count = (await _rows(ask.CHAIN_COUNT, after=after, upto=middle))[0]["n"]
+        count = (await conn.rows(ask.CHAIN_COUNT, {"after": after, "upto": middle}))[0]["n"]
         after, upto = (after, middle) if count != middle - after else (middle, upto)
     return upto
 
@@ -229,119 +227,6 @@ async def _deposits(run: Run, ids: Sequence[str], open_ids: Sequence[str]) -> No
             )
     run.done += len(ids)
     run.looked_at["deposits"] += len(ids)
-    await run.found(found, look_again=open_ids)
-
-
-async def strays(run: Run) -> None:
-    """Shares and movements of cash-outs that are not there."""
-    for phase, ids, query, make in (
-        ("shares", ask.SHARE_IDS, ask.SHARES_ALONE, _stray_share),
-        ("movements", ask.LEG_KEYS, ask.LEGS_NOWHERE, _stray_leg),
-    ):
-        await run.begin(phase)
-        open_ones = await unresolved_of("share" if phase == "shares" else "leg")
-        after = str(run.cursor.get("after", ""))
-        while (page := (await _rows(ids, after=after, most=ROWS_PER_SLICE))[0])["n"]:
-            upto = str(page["upto"])
-            rows = await _rows(query, after=after, upto=upto)
-            run.done += page["n"]
-            run.looked_at[phase] += page["n"]
-            await run.found([make(row) for row in rows])
-            after = upto
-            await run.step(after=after)
-        await _resolve_seen(run, open_ones)
-
-
-async def _resolve_seen(run: Run, open_ones: Mapping[str, str]) -> None:
-    """Everything of a kind was looked at: what this run did not meet is gone."""
-    if open_ones:
-        ids = list(open_ones.values())
-        there = await glance(lambda conn: findings.met_in(conn, ids, run.id))
-        await run.found([], look_again=ids, still_there=there)
-
-
-def _stray_share(row: Row) -> Found:
-    return Found(
-        "share_nowhere",
-        Link.SHARES,
-        "share",
-        str(row["id"]),
-        "no share without its cash-out",
-        f"{row['amount_sats']} sats, {row['status']}, of cash-out {row['cash_out_id']}",
-        int(row["amount_sats"]),
-        client_id=row["client_id"],
-        wallet_id=row["wallet_id"],
-    )
-
-
-def _stray_leg(row: Row) -> Found:
-    return Found(
-        "leg_nowhere",
-        Link.LEGS,
-        "leg",
-        str(row["leg_key"]),
-        "no movement without its cash-out",
-        f"{row['amount_sats']} sats, of cash-out {row['cash_out_id']}",
-        int(row["amount_sats"]),
-        wallet_id=row["to_wallet_id"],
-    )
-
-
-async def wallets(run: Run, since_us: int | None) -> None:
-    """Rows of ours in LNbits' wallets that no movement is behind."""
-    await run.begin("wallets")
-    open_ones = await unresolved_of("wallet_row")
-    if since_us is not None:
-        since = stored_time(since_us)
-        rows = await _rows(ask.ORPHANS_SINCE, since=since, most=ORPHANS_MAX)
-        await _orphans(run, rows, [])
-    elif core_db.type == SQLITE:
-        await _all_orphans(run)
-    else:
-        rows = await _rows(ask.ORPHANS_ALL, most=ORPHANS_MAX)
-        await _orphans(run, rows, [])
-    if open_ones:
-        ids = sorted({subject.split(" ")[0] for subject in open_ones})
-        rows = await glance(lambda conn: conn.rows_in(ask.ORPHANS_OF, ids))
-        there = {open_ones[s] for row in rows if (s := _orphan_id(row)) in open_ones}
-        await run.found([], look_again=list(open_ones.values()), still_there=there)
-
-
-async def _all_orphans(run: Run) -> None:
-    """By the index of checking ids, a slice at a time: SQLite's reader stops its writers."""
-    after = str(run.cursor.get("after", ID_PREFIX))
-    while True:
-        where = {"after": after, "upto": AFTER_ALL, "most": ROWS_PER_SLICE}
-        page = (await _rows(ask.WALLET_ROW_IDS, **where))[0]
-        if not page["n"]:
-            return
-        upto = str(page["upto"])
-        await _orphans(run, await _rows(ask.ORPHANS_AMONG, after=after, upto=upto), [])
-        run.done += page["n"]
-        run.looked_at["wallet_rows"] += page["n"]
-        after = upto
-        await run.step(after=after)
-
-
-def _orphan_id(row: Row) -> str:
-    return f"{row['checking_id']} {row['wallet_id']}"
-
-
-async def _orphans(run: Run, rows: Sequence[Row], open_ids: Sequence[str]) -> None:
-    found = [
-        Found(
-            "wallet_row_unknown",
-            Link.WALLETS,
-            "wallet_row",
-            _orphan_id(row),
-            "no payment row without a movement in the ledger",
-            f"{row['amount']} msat, {row['status']}",
-            int(row["amount"]) // 1000,
-            wallet_id=row["wallet_id"],
-        )
-        for row in rows
-        if row["checking_id"] not in run.explained
-    ]
     await run.found(found, look_again=open_ids)
 
 

@@ -6,6 +6,7 @@ who has SQL on either side.
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from pathlib import Path
@@ -18,7 +19,13 @@ from satmachineadmin.domain.tie_books import compare_books
 from satmachineadmin.domain.tie_out import compare_snapshot, differences
 from satmachineadmin.errors import DatabaseBusy, DatabaseFailed, StateConflict
 from satmachineadmin.models_reconciliation import Scope, ScopeKind
-from satmachineadmin.services import findings, reconcile, reconcile_run
+from satmachineadmin.services import (
+    findings,
+    reconcile,
+    reconcile_orphans,
+    reconcile_run,
+    reconcile_whole,
+)
 from satmachineadmin.services.alerts import open_alerts
 from satmachineadmin.services.reconcile_questions import QUESTIONS
 from satmachineadmin.services.reconcile_sides import read_sides
@@ -109,7 +116,9 @@ def wallet_row_of(cash_out: Any, side: str) -> str:
     )
 
 
-async def test_every_defect_is_found_and_nothing_else(operator: Operator) -> None:
+async def test_every_defect_is_found_and_nothing_else(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await books(operator)
     clean = await run()
     assert (clean["status"], clean["mismatches"], clean["errors"]) == ("done", 0, 0)
@@ -254,6 +263,16 @@ async def test_every_defect_is_found_and_nothing_else(operator: Operator) -> Non
     assert sorted(got) == sorted(wanted)
     assert after["errors"] == 0
     assert after["mismatches"] == len(wanted)
+    before = await open_findings()
+
+    # Where the slices end changes nothing, nor that two of them are looked at beside each other.
+    monkeypatch.setattr(reconcile_whole, "ENTRIES_PER_SLICE", 7)
+    monkeypatch.setattr(reconcile_orphans, "ROWS_PER_SLICE", 5)
+    sliced = await run()
+    again = await open_findings()
+    assert [row["id"] for row in again] == [row["id"] for row in before]
+    assert {row["last_run_id"] for row in again} == {sliced["id"]}
+    assert json.loads(sliced["results"])["looked_at"] == json.loads(after["results"])["looked_at"]
 
 
 # Columns that say nothing of money: what is shown, when a row was written, what LNbits uses itself.

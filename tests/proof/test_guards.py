@@ -19,6 +19,7 @@ from satmachineadmin.adapters.ledger import Entry
 from satmachineadmin.adapters.settlement import Rollback
 from satmachineadmin.database import BooksConnection, one_connection, own
 from satmachineadmin.database import db as ext_db
+from satmachineadmin.database_beside import glances
 from satmachineadmin.dev import sample_rows
 from satmachineadmin.domain.plan import Leg, LegKind
 from satmachineadmin.errors import (
@@ -300,6 +301,35 @@ async def test_a_failed_settlement_leaves_a_new_connection(operator: Operator) -
         await settlement.settlement(lambda conn: crud.set_meta("after", 1, conn))
     assert await crud.get_meta("guard") is None
     assert await crud.get_meta("after") == 1
+
+
+async def test_reads_beside_each_other_all_end_before_an_error_is_raised(
+    operator: Operator,
+) -> None:
+    """No connection is closed or kept while another look still works on it."""
+    ended: list[int] = []
+
+    def look(number: int, pause_s: float, error: Exception | None = None) -> Any:
+        async def work(conn: BooksConnection) -> int:
+            await asyncio.sleep(pause_s)
+            found = await conn.rows(f"SELECT {number} AS n FROM satoshimachine.meta LIMIT 1")
+            ended.append(number)
+            if error is not None:
+                raise error
+            return int(found[0]["n"])
+
+        return work
+
+    await settlement.settlement(lambda conn: crud.set_meta("looked", 1, conn))
+    async with one_connection():
+        assert await glances([look(1, 0.05), look(2, 0)]) == [1, 2]
+        assert ended == [2, 1]  # they ran at the same time, and the answers have the works' order
+        with pytest.raises(StateConflict):
+            await glances([look(3, 0, StateConflict("on purpose")), look(4, 0.05)])
+        assert ended[2:] == [3, 4]
+        assert await glances([look(5, 0)]) == [5]
+        await settlement.settlement(lambda conn: crud.set_meta("looked", 2, conn))
+    assert await crud.get_meta("looked") == 2
 
 
 @pytest.mark.sqlite_only
