@@ -52,6 +52,8 @@ LIMITS = (
 ADVISORY_LOCK_KEY = 0x5A70_5417
 # SQLite commits over attached files are atomic only with a rollback journal on disk.
 ATOMIC_JOURNAL_MODES = ("delete", "truncate", "persist")
+# Of each file, a connection: years of books are read in seconds, and a small machine has this much.
+CACHE_KB = 16_000
 # SQLite allows 32766 bound values in one statement, PostgreSQL 32767: stay well below.
 IN_LIST_MAX = 1000
 
@@ -191,6 +193,8 @@ class SqliteConnection(BooksConnection):
         try:
             # A bound value: paths contain anything.
             await driver.execute_fetchall(f"ATTACH ? AS {SCHEMA}", (ext_path,))
+            for name in (SCHEMA, "main"):
+                await driver.execute_fetchall(f"PRAGMA {name}.cache_size = -{CACHE_KB}")
         except BaseException:
             await driver.close()
             raise
@@ -263,15 +267,15 @@ def stored_time(us: int) -> float | datetime:
 
 
 class _Kept:
-    """The open connection of a block that does much; SQLite only, PostgreSQL has a pool."""
+    """The idle connections of a block that does much; SQLite only, PostgreSQL has a pool."""
 
     holders = 0
-    connection: SqliteConnection | None = None
+    connections: ClassVar[list[SqliteConnection]] = []
 
 
 @asynccontextmanager
 async def one_connection() -> AsyncIterator[None]:
-    """Let what happens inside the block share one connection.
+    """Let what happens inside the block share one connection, or two that read beside each other.
 
     Opening SQLite's two files costs as much as ten statements. Each transaction still takes its
     own locks and commits by itself; one that fails leaves the next a new connection.
@@ -288,13 +292,17 @@ async def one_connection() -> AsyncIterator[None]:
 async def _let_go() -> None:
     async with db.lock:
         if not _Kept.holders:
-            await _close_kept()
+            while _Kept.connections:
+                await _Kept.connections.pop().close()
 
 
-async def _close_kept() -> None:
-    kept, _Kept.connection = _Kept.connection, None
-    if kept is not None:
+async def _opened() -> SqliteConnection:
+    while _Kept.connections:
+        kept = _Kept.connections.pop()
+        if kept.is_current():
+            return kept
         await kept.close()
+    return await SqliteConnection.open(core_db.path, db.path)
 
 
 @asynccontextmanager
@@ -307,18 +315,15 @@ async def connection() -> AsyncIterator[BooksConnection]:
         async with core_db.engine.connect() as raw:
             yield PostgresConnection(raw)
         return
-    if _Kept.connection is not None and not _Kept.connection.is_current():
-        await _close_kept()
-    conn = _Kept.connection or await SqliteConnection.open(core_db.path, db.path)
-    _Kept.connection = None
+    conn = await _opened()
     try:
         yield conn
     except BaseException:
         await conn.close()
         raise
-    if _Kept.holders and _Kept.connection is None:
+    if _Kept.holders:
         conn.after_commit.clear()
-        _Kept.connection = conn
+        _Kept.connections.append(conn)
     else:
         await conn.close()
 

@@ -283,7 +283,7 @@ class Bench:
             ("the ledger's lock", database.db.lock.locked),
             ("the wallets' lock", core_db.lock.locked),
             ("the tick's lock", transaction_processor._tick_lock.locked),
-            ("a kept connection", lambda: database._Kept.connection or database._Kept.holders),
+            ("a kept connection", lambda: database._Kept.connections or database._Kept.holders),
         ):
             await until(lambda free=is_held: not free(), f"{name} is let go", limit_s)
 
