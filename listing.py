@@ -65,17 +65,26 @@ async def page(
     offset = max(0, min(filters.offset or 0, COUNT_MAX))
     table = f"satoshimachine.{listing.table} t"
     order, sort_values = _order(listing, filters, values or {})
-    ids_query = f"SELECT t.id FROM {table} {clause} ORDER BY {order} LIMIT {limit} OFFSET {offset}"
+    # A search reads every row whatever it shows, so it counts what it finds in the same pass.
+    at_once = bool(listing.search and filters.search)
+    counting = ", COUNT(*) OVER () AS n" if at_once else ""
+    ids_query = (
+        f"SELECT t.id{counting} FROM {table} {clause} ORDER BY {order}"
+        f" LIMIT {limit} OFFSET {offset}"
+    )
     count_query = (
         f"SELECT COUNT(*) AS n FROM (SELECT 1 FROM {table} {clause} LIMIT {COUNT_MAX}) counted"
     )
     rows_query = f"SELECT {listing.columns} FROM {table} WHERE t.id IN ({{marks}})"
 
     async def work(conn: BooksConnection) -> tuple[list[Row], int]:
-        ids = [str(row["id"]) for row in await fetch_rows(ids_query, bound | sort_values, conn)]
+        shown = await fetch_rows(ids_query, bound | sort_values, conn)
+        ids = [str(row["id"]) for row in shown]
         found = {str(row["id"]): row for row in await conn.rows_in(rows_query, ids)}
-        count = await fetch_row(count_query, bound, conn)
-        return [found[one] for one in ids if one in found], int(count["n"]) if count else 0
+        counted = at_once and (shown or not offset)  # a page behind the last one says nothing
+        count = (shown or [{"n": 0}])[0] if counted else await fetch_row(count_query, bound, conn)
+        total = min(int(count["n"]), COUNT_MAX) if count else 0
+        return [found[one] for one in ids if one in found], total
 
     return await own(work)
 

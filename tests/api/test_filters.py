@@ -141,6 +141,22 @@ async def test_search_finds_ids_and_payment_hashes(operator: Operator, days: Sol
         assert await every(operator, "transactions", search=text) == [], text
 
 
+async def test_a_search_says_how_much_it_found_on_every_page(
+    operator: Operator, days: SoldDays
+) -> None:
+    """It is counted with the page; a page behind the last one, and none at all, too."""
+    whole = await every(operator, "transactions", search="-")  # each id has one
+    assert len(whole) == len(days.ids)
+    for limit, offset in ((1, 0), (2, 1), (50, 0), (1, len(whole)), (5, len(whole) + 7)):
+        params = {"search": "-", "limit": limit, "offset": offset}
+        found = await operator.api("GET", "transactions", params=params)
+        assert found["total"] == len(whole)
+        shown = [row["id"] for row in whole[offset : offset + limit]]
+        assert [row["id"] for row in found["data"]] == shown
+    none = await operator.api("GET", "transactions", params={"search": "no such id"})
+    assert (none["data"], none["total"]) == ([], 0)
+
+
 async def test_failed_shares_are_a_filter(operator: Operator, days: SoldDays) -> None:
     from lnbits.core.db import db as core_db
     from satmachineadmin.dev import sample_rows as sample
