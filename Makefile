@@ -15,6 +15,7 @@ HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo yes)
 help:
 	@echo "make demo          LNbits, a Lamassu server and an ATM that sells; Ctrl-C stops it"
 	@echo "make demo ONCE=1   one round of every kind of sale, what was paid, all sums checked"
+	@echo "make demo DRILLS=1 the runbook's six failures, caused, told, mended, all sums checked"
 	@echo "make test          checks and tests, on SQLite and on PostgreSQL; ALL=1: every one on both"
 	@echo "make check         ruff, black, mypy, prettier and tsc"
 	@echo "make format        let black, ruff and prettier rewrite"
@@ -23,7 +24,7 @@ help:
 
 # A plain command without shell syntax: make starts it directly, so a signal to make reaches it.
 demo: $(VENV)
-	@$(BIN)/python -m dev $(if $(ONCE),--once)
+	@$(BIN)/python -m dev $(if $(ONCE),--once) $(if $(DRILLS),--drills)
 
 # Side by side, the longest first, so that no core waits for the last one.
 test:

@@ -1,6 +1,7 @@
 """`make demo`: LNbits, a Lamassu server and an ATM that sells, all set up; Ctrl-C ends it.
 
-`--once` does one round in a fresh folder instead, prints what was paid and checks every sum.
+`--once` does one round in a fresh folder instead, prints what was paid and checks every sum;
+`--drills` causes the runbook's six failures there and follows its steps.
 Everything it starts ends with it: on Ctrl-C, on SIGTERM and when any step fails.
 """
 
@@ -25,6 +26,7 @@ import httpx
 
 from .console import complain, happened, say
 from .demo_setup import set_up
+from .drills import drills
 from .embedded_lamassu import EmbeddedLamassu
 from .lnbits_api import ApiRefused, LnbitsApi
 from .lnbits_host import LnbitsDidNotStart, LnbitsHost
@@ -145,7 +147,17 @@ async def once() -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def guarded(only_once: bool) -> int:
+async def drilled() -> int:
+    """The runbook's failures in a fresh folder that is removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="satm-demo-"))
+    try:
+        async with running(folder) as (host, lamassu, api):
+            return await drills(api, lamassu, host.data)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def guarded(given: argparse.Namespace) -> int:
     """Turn signals into a cancellation, so that every `finally` runs, and errors into sentences."""
     task = asyncio.current_task()
     assert task is not None
@@ -163,15 +175,15 @@ async def guarded(only_once: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, interrupt)
     try:
-        if only_once:
-            return await once()
+        if given.once or given.drills:
+            return await (once() if given.once else drilled())
         with alone(DEMO_FOLDER):
             return await demo(DEMO_FOLDER)
     except asyncio.CancelledError:
         if not stopping:
             raise
         say("stopped")
-        return 130 if only_once else 0
+        return 130 if given.once or given.drills else 0
     except (DemoCannotStart, LnbitsDidNotStart, ApiRefused, httpx.TransportError) as problem:
         complain(f"The demo stopped: {type(problem).__name__}: {problem}")
         return 1
@@ -202,4 +214,5 @@ def _ending(code: int) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="one round, checked, then end")
-    return asyncio.run(guarded(parser.parse_args().once))
+    parser.add_argument("--drills", action="store_true", help="the runbook's failures, then end")
+    return asyncio.run(guarded(parser.parse_args()))

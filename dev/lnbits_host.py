@@ -52,9 +52,14 @@ class LnbitsHost:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def data(self) -> Path:
+        """Where LNbits keeps its databases."""
+        return self.folder / "data"
+
     async def start(self) -> None:
         """Be up and answering; the port stays the same over restarts."""
-        data, extensions = self.folder / "data", self.folder / "extensions"
+        data, extensions = self.data, self.folder / "extensions"
         data.mkdir(parents=True, exist_ok=True)
         extensions.mkdir(exist_ok=True)
         link = extensions / EXTENSION

@@ -58,6 +58,8 @@ class Rule:
 def _rule(kind: str, severity: str, meaning: str, **more: Any) -> Rule:
     if severity == "critical":
         more.setdefault("escalate_s", 30 * MINUTE_S)
+        # What was over and is there again is another one: a person must hear of it at once.
+        more.setdefault("cooldown_s", 0)
     return Rule(kind, severity, meaning, **more)
 
 
@@ -100,10 +102,16 @@ TABLE: tuple[Rule, ...] = (
         "No poll succeeded for more than this, also when automatic work is off",
         threshold=24,
         unit=HOURS,
+        cooldown_s=HOUR_S,  # comes and goes with the line
         escalate_s=2 * HOUR_S,
     ),
     _rule("wallet_unusable", "critical", "The source or commission wallet is gone or is shared"),
-    _rule("settlement_waits", "critical", "The source wallet cannot pay the next cash-out"),
+    _rule(
+        "settlement_waits",
+        "critical",
+        "The source wallet cannot pay the next cash-out",
+        cooldown_s=HOUR_S,  # comes and goes with each deposit of sats
+    ),
     _rule(
         "runway_low",
         "warning",

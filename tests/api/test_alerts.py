@@ -15,13 +15,13 @@ import pytest
 from satmachineadmin import crud
 from satmachineadmin.adapters import webhook
 from satmachineadmin.dev import sample_rows
+from satmachineadmin.dev.receiver import Receiver, receiver
 from satmachineadmin.domain.alert_said import Words
 from satmachineadmin.errors import AddressRefused, DeliveryFailed
 from satmachineadmin.services import alert_rules, audit_chain, deliver, watch_facts
 from satmachineadmin.services.alerts import alert_now, resolve_now
 from satmachineadmin.services.watch import watch
 from support.operator import BASE, Operator
-from support.receiver import Receiver, receiver
 from support.trouble import delete_wallet, open_alerts, pass_time
 
 Fixed = pytest.MonkeyPatch

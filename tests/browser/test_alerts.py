@@ -8,7 +8,7 @@ import pytest
 from browser.axe import findings, require_axe
 from browser.stage import DESKTOP, OPERATOR, PAGE, PHONE, Stage, Visit
 from playwright.async_api import Page, Route, expect
-from support.receiver import receiver
+from satmachineadmin.dev.receiver import receiver
 
 ALERTS = f"{PAGE}?view=alerts#books"
 SETUP = f"{PAGE}#setup"

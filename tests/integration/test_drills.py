@@ -19,11 +19,11 @@ import pytest
 from lnbits.settings import settings
 from satmachineadmin import crud, tasks
 from satmachineadmin.dev import sample_rows
+from satmachineadmin.dev.receiver import Receiver, receiver
 from satmachineadmin.services import alert_rules, watch_facts
 from support.damage import copy, damaged
 from support.lnbits_app import make_wallet
 from support.operator import Operator
-from support.receiver import Receiver, receiver
 from support.trouble import delete_wallet, markup_split, pass_time
 
 S = "satoshimachine"

@@ -160,6 +160,15 @@ def test_a_condition_that_comes_back_within_its_cooldown_is_not_told_again() -> 
     assert due(alert(), replace(RULE, told=False), NOW, None) is None
 
 
+def test_what_is_critical_and_comes_back_is_told_at_once() -> None:
+    """A mended difference and another one minutes later are two (found by the drills)."""
+    waits = {rule.kind for rule in TABLE if rule.severity == "critical" and rule.cooldown_s}
+    assert waits == {"poll_silent", "settlement_waits"}
+    for kind in ("reconciliation_difference", "share_failed", "wallet_unusable", "halt"):
+        told = due(alert(), BY_KIND[kind], NOW, NOW - 1)
+        assert told and (told.event.value, told.severity) == ("raised", "critical"), kind
+
+
 @given(st.lists(st.sampled_from(["look", "worse", "acknowledge", "resolve"]), max_size=30))
 def test_no_order_of_events_tells_twice(steps: list[str]) -> None:
     """Law: raised at most once, at most two escalations, clear last and only after raised."""
