@@ -26,8 +26,8 @@ from .lnbits_api import LnbitsApi
 from .once import checked
 from .receiver import Receiver, receiver
 
-# The watch looks every 30 seconds, a poll is due each minute, and what comes of one kind within five
-# minutes after a message is told together.
+# The watch looks every 30 seconds, a poll is due each minute, and what comes of one kind within
+# five minutes after a message is told together.
 HEARD_WITHIN_S = 360
 DONE_WITHIN_S = 90
 LOOK_EVERY_S = 1.0

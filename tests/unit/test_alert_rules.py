@@ -166,7 +166,8 @@ def test_what_is_critical_and_comes_back_is_told_at_once() -> None:
     assert waits == {"poll_silent", "settlement_waits"}
     for kind in ("reconciliation_difference", "share_failed", "wallet_unusable", "halt"):
         told = due(alert(), BY_KIND[kind], NOW, NOW - 1)
-        assert told and (told.event.value, told.severity) == ("raised", "critical"), kind
+        assert told is not None, kind
+        assert (told.event.value, told.severity) == ("raised", "critical"), kind
 
 
 @given(st.lists(st.sampled_from(["look", "worse", "acknowledge", "resolve"]), max_size=30))
