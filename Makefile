@@ -30,7 +30,7 @@ demo: $(VENV)
 test:
 	@printf '\n==> Checks and tests, on SQLite and on PostgreSQL, side by side: some minutes\n'
 	@$(MAKE) --no-print-directory $(VENV) $(if $(filter yes,$(HAVE_NODE)),$(NODE))
-	@$(MAKE) --no-print-directory --jobs=5 --output-sync=target \
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target \
 		once postgres sqlite-api proof sqlite-rest unit check
 
 # Databases of tests need no disk, and waiting for one is half of their time: they lie in memory

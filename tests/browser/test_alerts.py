@@ -38,7 +38,8 @@ async def test_a_channel_from_adding_to_its_last_delivery(
         await expect(one.get_by_test_id("delivery")).to_contain_text("private or local address")
         assert inbox.take() == []
         await page.get_by_test_id("allow-private").click()
-        await page.get_by_test_id("hours-save").click()
+        async with page.expect_response(lambda one: one.request.method == "PUT"):
+            await page.get_by_test_id("hours-save").click()  # stored before the next one asks
         await one.get_by_test_id("channel-test").click()
         await expect(one.get_by_test_id("delivery")).to_contain_text("Delivered")
         (heard,) = inbox.take()
