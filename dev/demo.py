@@ -137,22 +137,12 @@ async def keep_alive(host: LnbitsHost, api: LnbitsApi) -> None:
         happened(f"LNbits is back at {host.url}")
 
 
-async def once() -> int:
-    """One round in a fresh folder that is removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="satm-demo-"))
-    try:
-        async with running(folder) as (_, lamassu, api):
-            return await one_round(api, lamassu)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def drilled() -> int:
-    """The runbook's failures in a fresh folder that is removed afterwards."""
+async def afresh(drilled: bool) -> int:
+    """One round, or the runbook's failures, in a fresh folder that is removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="satm-demo-"))
     try:
         async with running(folder) as (host, lamassu, api):
-            return await drills(api, lamassu, host.data)
+            return await (drills(api, lamassu, host.data) if drilled else one_round(api, lamassu))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -176,7 +166,7 @@ async def guarded(given: argparse.Namespace) -> int:
         loop.add_signal_handler(number, interrupt)
     try:
         if given.once or given.drills:
-            return await (once() if given.once else drilled())
+            return await afresh(given.drills)
         with alone(DEMO_FOLDER):
             return await demo(DEMO_FOLDER)
     except asyncio.CancelledError:

@@ -27,10 +27,6 @@ ORPHANS_MAX = 10_000
 AFTER_ALL = f"{ID_PREFIX}~"
 
 
-async def _rows(query: str, **values: Any) -> list[Row]:
-    return await glance(lambda conn: conn.rows(query, values))
-
-
 async def _pages(query: str, after: str, **values: Any) -> list[tuple[str, str, int]]:
     """The next slices of a table by its key, as many as are looked at beside each other: after
     which key, up to which, and how many rows.
@@ -118,15 +114,15 @@ async def wallets(run: Run, since_us: int | None) -> None:
     """Rows of ours in LNbits' wallets that no movement is behind."""
     await run.begin("wallets")
     open_ones = await unresolved_of("wallet_row")
-    if since_us is not None:
-        since = stored_time(since_us)
-        rows = await _rows(ask.ORPHANS_SINCE, since=since, most=ORPHANS_MAX)
-        await _orphans(run, rows, [])
-    elif core_db.type == SQLITE:
+    if since_us is None and core_db.type == SQLITE:
         await _all_orphans(run)
     else:
-        rows = await _rows(ask.ORPHANS_ALL, most=ORPHANS_MAX)
-        await _orphans(run, rows, [])
+        query = ask.ORPHANS_ALL
+        values: dict[str, Any] = {"most": ORPHANS_MAX}
+        if since_us is not None:
+            query = ask.ORPHANS_SINCE
+            values["since"] = stored_time(since_us)
+        await _orphans(run, await glance(lambda conn: conn.rows(query, values)))
     if open_ones:
         ids = sorted({subject.split(" ")[0] for subject in open_ones})
         rows = await glance(lambda conn: conn.rows_in(ask.ORPHANS_OF, ids))
@@ -138,7 +134,7 @@ async def _all_orphans(run: Run) -> None:
     """By the index of checking ids, a slice at a time: SQLite's reader stops its writers."""
     after = str(run.cursor.get("after", ID_PREFIX))
     while pages := await _pages(ask.WALLET_ROW_IDS, after, upto=AFTER_ALL):
-        await _orphans(run, await _among(ask.ORPHANS_AMONG, pages), [])
+        await _orphans(run, await _among(ask.ORPHANS_AMONG, pages))
         count = sum(n for _, _, n in pages)
         run.done += count
         run.looked_at["wallet_rows"] += count
@@ -150,7 +146,7 @@ def _orphan_id(row: Row) -> str:
     return f"{row['checking_id']} {row['wallet_id']}"
 
 
-async def _orphans(run: Run, rows: Sequence[Row], open_ids: Sequence[str]) -> None:
+async def _orphans(run: Run, rows: Sequence[Row]) -> None:
     found = [
         Found(
             "wallet_row_unknown",
@@ -165,4 +161,4 @@ async def _orphans(run: Run, rows: Sequence[Row], open_ids: Sequence[str]) -> No
         for row in rows
         if row["checking_id"] not in run.explained
     ]
-    await run.found(found, look_again=open_ids)
+    await run.found(found)
