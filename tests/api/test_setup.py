@@ -78,17 +78,27 @@ async def until_arming(operator: Operator, start_at: str | None = LONG_AGO) -> N
 
 
 async def test_the_connection_test_is_told_while_it_runs(operator: Operator) -> None:
-    """A step that waits for a silent server is seen to wait; nothing is told of no test."""
+    """While a step waits for a locked table, those before it are told; of no test nothing is."""
     quiet = {"running": False, "steps": []}
     assert await operator.api("GET", "test-connection") == quiet
-    whole = asyncio.ensure_future(operator.api("POST", "test-connection"))
-    told = []
-    while not whole.done():
-        told.append(await operator.api("GET", "test-connection"))
-    steps = (await whole)["steps"]
-    running = [look["steps"] for look in told if look["running"]]
-    assert all(steps[: len(seen)] == seen for seen in running)
-    assert len({len(seen) for seen in running}) > 1, "it was seen at one moment only"
+    locker = await operator.lamassu.connect_as_owner()
+    try:
+        async with locker.transaction():
+            await locker.execute("LOCK TABLE cash_out_txs IN ACCESS EXCLUSIVE MODE")
+            whole = asyncio.ensure_future(operator.api("POST", "test-connection"))
+            while not await operator.lamassu.fetch(
+                "SELECT 1 FROM pg_stat_activity WHERE application_name = 'satmachineadmin'"
+                " AND wait_event_type = 'Lock'"
+            ):
+                assert not whole.done(), "it asked nothing of the locked table"
+                await asyncio.sleep(0)
+            told = await operator.api("GET", "test-connection")
+        steps = (await whole)["steps"]
+    finally:
+        await locker.close()
+    assert told["running"] is True
+    assert 1 <= len(told["steps"]) < len(steps)
+    assert told["steps"] == steps[: len(told["steps"])]
     assert await operator.api("GET", "test-connection") == quiet
 
 
