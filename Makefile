@@ -60,7 +60,7 @@ BOTH := $(foreach part,tests/unit tests/test_tidy.py $(ONCE_ONLY),--ignore=$(par
 FORMS := $(foreach part,access clients_deposits config doorbell errors evidence incidents metrics \
 	previews process_by_id runbook secrets setup simulate tools weekly_files,\
 	--ignore=tests/api/test_$(part).py) \
-	$(foreach part,drills faults fixed_clients funding rows,--ignore=tests/integration/test_$(part).py)
+	$(foreach part,drills faults fixed_clients funding rows without_asyncssh,--ignore=tests/integration/test_$(part).py)
 
 sqlite: sqlite-api sqlite-rest
 

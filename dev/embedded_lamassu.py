@@ -22,6 +22,9 @@ from .embedded_ssh import SSH_USER, EmbeddedSsh
 
 DATABASE = "lamassu"
 READER = "satmachine_reader"  # the role of docs/lamassu-grants.sql
+# Hashing is for passwords that people choose, this one is random; asyncpg hashes in Python, and the
+# usual 4,096 rounds were a quarter of a test's poll.
+SCRAM_ITERATIONS = 64
 
 _HERE = Path(__file__).resolve().parent
 _SCHEMA_SQL = _HERE / "lamassu_schema.sql"
@@ -207,6 +210,10 @@ class EmbeddedLamassu:
     async def _create_tables(self) -> None:
         await self.execute(_SCHEMA_SQL.read_text())
         await self.execute(_GRANTS_SQL.read_text())
+        await self.fetch(  # PostgreSQL 16 and later
+            "SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'scram_iterations'",
+            str(SCRAM_ITERATIONS),
+        )
         await self.execute(f"ALTER ROLE {READER} PASSWORD '{self.password}'")
         if self._fixed_fee:
             await self.add_fixed_fee()

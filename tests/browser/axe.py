@@ -1,7 +1,7 @@
 """axe-core over our part of the page: what a screen reader, a keyboard or weak eyes would miss.
 
-LNbits' own frame (header, drawer, footer) is not ours and is left out: only the page's root and
-what it opens above itself are looked at.
+LNbits' own frame (header, drawer, footer) is not ours and is left out: only the page's root is
+looked at, or what it has opened above itself.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import pytest
 from playwright.async_api import Page
 
 AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
-OURS = (".satm-page", ".q-dialog", ".q-menu")
+PAGE, ABOVE = ".satm-page", (".q-dialog", ".q-menu")
 GRAVE = ("serious", "critical")
 
 _RUN = """
-async ([ours, grave]) => {
-    const include = ours.filter(name => document.querySelector(name)).map(name => [name])
+async ([page, above, grave]) => {
+    const opened = above.filter(name => document.querySelector(name)).map(name => [name])
+    const include = opened.length ? opened : [[page]]
     const found = await axe.run({include}, {resultTypes: ['violations']})
     return found.violations
         .filter(({impact}) => grave.includes(impact))
@@ -42,5 +43,5 @@ async def findings(page: Page) -> list[str]:
     """The serious and critical findings of what is shown now."""
     if not await page.evaluate("() => 'axe' in window"):
         await page.add_script_tag(path=AXE)
-    found: list[str] = await page.evaluate(_RUN, [OURS, GRAVE])
+    found: list[str] = await page.evaluate(_RUN, [PAGE, ABOVE, GRAVE])
     return found

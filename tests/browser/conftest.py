@@ -27,6 +27,13 @@ from browser.stage import (
 from playwright.async_api import Browser, BrowserContext, async_playwright, expect
 
 PATIENCE_MS = 45_000  # a machine that runs four lanes is slow at times; nothing waits without need
+STILL = """
+document.addEventListener('DOMContentLoaded', () => {
+    const style = document.createElement('style')
+    style.textContent = '*,*::before,*::after{transition:none!important;animation:none!important}'
+    document.head.append(style)
+})
+"""
 NO_SERVICE_WORKER = "navigator.serviceWorker.register = () => new Promise(() => {})"
 
 
@@ -95,7 +102,8 @@ async def contexts(
 def visit(chromium: Browser, stage: Stage, contexts: dict[str | None, BrowserContext]) -> Visit:
     """`async with visit(OPERATOR) as visitor`: logged in, at a window size, light or dark.
 
-    `plain`: without LNbits' gradients, which take seconds to draw where there is no GPU.
+    `plain`: without LNbits' gradients and without movement, which take seconds to draw where there
+    is no GPU.
     """
 
     @asynccontextmanager
@@ -119,6 +127,8 @@ def visit(chromium: Browser, stage: Stage, contexts: dict[str | None, BrowserCon
         }
         if plain:
             choices.update({"gradientBg": "__q_bool|0", "cardGradient": "__q_bool|0"})
+        if plain:
+            await page.add_init_script(STILL)
         for name, value in choices.items():
             await page.add_init_script(f"localStorage.setItem('lnbits.{name}', '{value}')")
         visitor = Visitor(page, context)

@@ -146,9 +146,9 @@ class Visitor:
         """For people to look at, once dialogs have come in and fields have their colours. Drawn
         where somebody asked for pictures: without a GPU one takes as long as a test.
         """
-        await self.page.wait_for_timeout(SETTLED_MS)
         if "SATM_SCREENSHOTS" not in os.environ:
             return
+        await self.page.wait_for_timeout(SETTLED_MS)
         await self.page.screenshot(path=path, full_page=full_page)
 
     async def resize(self, width: int, height: int) -> None:

@@ -16,7 +16,7 @@ from playwright.async_api import Page, expect
 
 pytestmark = pytest.mark.sqlite_only  # the stage's LNbits always is
 
-MOVED_MS = 350  # Quasar moves and fades for 300 ms; what is half faded is hard to read
+MOVED_MS = 50  # what opens or closes moves at once here (conftest.STILL), in a frame or two
 SETUP_STEPS = ("ssh", "database", "wallets", "split", "terms", "start", "clients", "readiness")
 
 

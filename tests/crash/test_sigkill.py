@@ -19,7 +19,7 @@ from satmachineadmin.dev.lnbits_api import ApiRefused, LnbitsApi
 from satmachineadmin.dev.lnbits_host import LnbitsHost
 from support.proof import prove_files
 
-KILLS = 4
+KILLS = 2
 SALES_PER_KILL = 12
 SATS = 266_800
 SEED = 20_261_121

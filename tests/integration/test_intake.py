@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from satmachineadmin import transaction_processor as processor
 from satmachineadmin.adapters.lamassu_postgres import PAGE_ROWS_MAX
 from satmachineadmin.dev import sample_rows
 from support.lnbits_app import make_account
@@ -192,20 +193,24 @@ async def test_five_rows_of_the_same_microsecond(operator: Operator) -> None:
     await paid_once(operator, client, *rows)
 
 
-async def test_more_rows_in_one_hour_than_a_page_holds(operator: Operator) -> None:
+async def test_more_rows_in_one_hour_than_a_page_holds(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All created in one microsecond, so that the page's border falls between equals."""
-    count = PAGE_ROWS_MAX + 20
+    count, sold, at_once = PAGE_ROWS_MAX + 20, 70, 60
+    monkeypatch.setattr(processor, "SETTLE_PER_TICK_MAX", at_once)
     client = await operator.add_client("1000")
-    moment = ago(minutes=3)
-    rows = [sample_rows.sale(fiat=1, confirmed_at=moment, created=moment) for _ in range(count)]
-    await operator.lamassu.insert(rows)
+    moment = {"confirmed_at": ago(minutes=3), "created": ago(minutes=3)}
+    rows = [sample_rows.sale(fiat=1, **moment) for _ in range(sold)]
+    others = [sample_rows.partly_dispensed(**moment) for _ in range(count - sold)]
+    await operator.lamassu.insert([*others, *rows])
     first = await operator.poll()
     assert first["report"]["observed"]["new_rows"] == count
+    assert first["transactions_processed"] == at_once
     assert first["report"]["more"] is True  # a tick is bounded; the next one goes on
-    second = await operator.poll()
-    assert first["transactions_processed"] + second["transactions_processed"] == count
-    assert (await operator.balances())[client] == count * markup_split(rows[0])[0]
-    assert await operator.remaining_minor(client) == 100_000 - count * 100
+    assert (await operator.poll())["transactions_processed"] == sold - at_once
+    assert (await operator.balances())[client] == sold * markup_split(rows[0])[0]
+    assert await operator.remaining_minor(client) == 100_000 - sold * 100
     assert (await operator.poll())["transactions_processed"] == 0
 
 

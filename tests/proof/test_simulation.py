@@ -33,7 +33,7 @@ from support.environment import CHECKOUT
 from support.trouble import at
 
 MEMORY = Path("/dev/shm")
-SEEDS = {"sqlite": 200, "postgres": 12}
+SEEDS = {"sqlite": 200, "postgres": 6}
 START_US = 1_790_000_000_000_000
 DAY_US = 24 * HOUR_US
 
