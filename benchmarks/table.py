@@ -37,7 +37,8 @@ def _backlog(found: dict[str, Any]) -> list[str]:
     ]
     done = f"{found['sales']} cash-outs x {found['clients']} clients in {found['settled_s']} s"
     rate = f"{found['cash_outs_per_minute']} a minute"
-    told = f"wallets were told {found['told_after_s']} s later"
+    told_s = found["told_after_s"]
+    told = f"wallets were told {told_s} s later" if told_s else "wallets were still being told"
     return [*_grid(("phase", *names), rows), f"{done}, {rate}; {told}"]
 
 
