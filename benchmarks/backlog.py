@@ -2,7 +2,8 @@
 
 One user asks for their wallet again and again: first while nothing happens, then while the timer's
 own passes settle a backlog, then while LNbits tells the wallets: until that ends, or for
-TELLING_S of it, for telling keeps its pace and takes over an hour. SATM_BENCH_BACKLOG makes it smaller.
+TELLING_S of it, for telling keeps its pace and takes over an hour. SATM_BENCH_BACKLOG makes it
+smaller.
 """
 
 from __future__ import annotations
