@@ -48,6 +48,22 @@ def stored_sale(text: str) -> tuple[dict[str, Any], Sale]:
     return row, read_sale(row)
 
 
+def read_stated(text: str | None) -> Stated | None:
+    """What a person stated about a cash-out; None when the rules alone decide. Raises one of
+    UNREADABLE.
+    """
+    if text is None:
+        return None
+    facts = json.loads(text)
+    rate, discount = facts.get("commission_rate"), facts.get("discount_percent")
+    return Stated(
+        fiat_minor=facts.get("fiat_minor"),
+        fiat_is_wrong=bool(facts.get("fiat_is_wrong")),
+        commission_rate=Fraction(rate) if rate is not None else None,
+        discount_percent=Fraction(discount) if discount is not None else None,
+    )
+
+
 def replay(cash_out: Row, stated: Stated | None) -> dict[str, Any]:
     """The stored plan's facts. Raises ReplayProblem when its hash, its re-run or its input is
     not what the cash-out says.

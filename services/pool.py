@@ -14,6 +14,7 @@ from ..domain.eligibility import Stated, read_sale
 from ..domain.money import CURRENCY_EXPONENT, MSAT_PER_SAT
 from ..domain.plan import Plan, PlanInput
 from ..domain.pool import PoolClient
+from ..domain.replay import read_stated
 from ..domain.states import DcaMode, FundingMode
 from ..errors import (
     FundingShort,
@@ -45,16 +46,7 @@ def books_of(standing: Standing) -> Books:
 
 def stated_facts(cash_out: Row) -> Stated | None:
     """What a person stated about this cash-out; None when the rules alone decide."""
-    if cash_out["operator_facts"] is None:
-        return None
-    facts = json.loads(cash_out["operator_facts"])
-    rate, discount = facts.get("commission_rate"), facts.get("discount_percent")
-    return Stated(
-        fiat_minor=facts.get("fiat_minor"),
-        fiat_is_wrong=bool(facts.get("fiat_is_wrong")),
-        commission_rate=Fraction(rate) if rate is not None else None,
-        discount_percent=Fraction(discount) if discount is not None else None,
-    )
+    return read_stated(cash_out["operator_facts"])
 
 
 async def read_plan_input(

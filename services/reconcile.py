@@ -34,7 +34,8 @@ from .alerts import alert_error, alert_now, resolve_now
 from .doorbell import doorbell
 from .findings import counts
 from .observe import WINDOW_US
-from .reconcile_cash_outs import tie_out
+from .reconcile_cash_outs import read_slice, tie_out
+from .reconcile_compare import comparer
 from .reconcile_corrections import corrections
 from .reconcile_run import ALERT_KEY, RUN, UNSTORED_KEY, Cancelled, Run
 from .reconcile_scope import changed_since, clauses_of, count_of, narrowed, slice_of
@@ -303,10 +304,19 @@ async def _cash_outs(run: Run, scope: Scope, source: SourceSide, since: bool) ->
     clauses = clauses_of(scope, zone)
     await run.begin("cash_outs", await count_of(clauses, ids))
     after = str(run.cursor.get("after", ""))
-    while part := await slice_of(clauses, ids, after, scope.page_rows):
-        await tie_out(run, part, source)
-        after = part[-1]
-        await run.step(after=after)
+    part = await slice_of(clauses, ids, after, scope.page_rows)
+    reading = asyncio.ensure_future(read_slice(part, source))
+    async with comparer(run.expected - run.done) as compare:
+        try:
+            while part:
+                found, after = await reading, part[-1]
+                part = await slice_of(clauses, ids, after, scope.page_rows)
+                reading = asyncio.ensure_future(read_slice(part, source))  # while this is compared
+                await tie_out(run, found, source, compare)
+                await run.step(after=after)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
 
 async def _finish(run: Run) -> None:

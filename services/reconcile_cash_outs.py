@@ -16,18 +16,17 @@ from ..adapters.wallet_rows import leg_ids
 from ..database import BooksConnection, Row, glance, own
 from ..domain.eligibility import SourceRow
 from ..domain.states import OPEN_STATES
-from ..domain.tie_books import compare_books
-from ..domain.tie_out import Sides, compare_snapshot, compare_source, differences
-from ..domain.verdicts import UNREADABLE, Difference, Link, Verdict
+from ..domain.tie_out import Sides, compare_source, differences
+from ..domain.tie_slice import Slice
+from ..domain.verdicts import Difference, Link, Verdict
 from ..errors import SatMachineError
 from .findings import Found, of_cash_out
+from .reconcile_compare import Comparer
 from .reconcile_questions import ALL_AT_ONCE, ALL_VALUES, QUESTIONS
 from .reconcile_run import Item, Run
-from .reconcile_sides import read_sides, stated_of
+from .reconcile_sides import read_sides
 from .reconcile_source import SourceSide
 
-PLANS_PER_TURN = 20  # run again before others have their turn: some milliseconds
-BEGINNING_S = 0.002
 CLOSE_LOOKS = 40  # cash-outs read whole under the lock at once: some milliseconds
 OPEN = {state.value for state in OPEN_STATES}
 SHARE_COLUMNS = (
@@ -37,13 +36,22 @@ SHARE_COLUMNS = (
 )
 
 
-async def tie_out(run: Run, ids: Sequence[str], source: SourceSide) -> None:
-    """Compare one slice and store what is not a match."""
+async def read_slice(ids: Sequence[str], source: SourceSide) -> Slice:
+    """These cash-outs with their shares and Lamassu's rows, each read at a moment of its own."""
     rows = await own(lambda conn: _cash_outs(conn, ids))
     if not rows:
-        return
+        return Slice((), {}, None)
     theirs = await source.rows([str(row["lamassu_transaction_id"]) for row in rows])
-    suspects = await _suspects(rows, theirs)
+    shares = await own(lambda conn: _shares(conn, [str(row["id"]) for row in rows]))
+    return Slice(rows, shares, theirs)
+
+
+async def tie_out(run: Run, part: Slice, source: SourceSide, compare: Comparer) -> None:
+    """Compare one slice and store what is not a match."""
+    rows, theirs = part.rows, part.source
+    if not rows:
+        return
+    suspects = await _suspects(part, compare)
     seen, unread = await _look_closely(run, suspects, theirs, source)
     found, others = [], []
     differing: dict[str, list[Difference]] = {}
@@ -89,44 +97,14 @@ async def _cash_outs(conn: BooksConnection, ids: Sequence[str]) -> list[Row]:
     return sorted(rows, key=lambda row: str(row["id"]))
 
 
-async def _suspects(rows: Sequence[Row], theirs: Mapping[str, SourceRow] | None) -> list[str]:
+async def _suspects(part: Slice, compare: Comparer) -> list[str]:
     """Cash-outs that seem to differ somewhere; each statement sees a moment of its own."""
-    ids = [str(row["id"]) for row in rows]
-    shares = await own(lambda conn: _shares(conn, ids))
-    asking = asyncio.ensure_future(_asked_all(ids))
+    comparing = asyncio.ensure_future(compare.differing(part))
     try:
-        # SQLite works on a thread of its own while we compare, if that gets to begin: it needs
-        # Python for that, which a busy loop takes back before anybody else comes to it.
-        await asyncio.sleep(BEGINNING_S)
-        by_us = await _compared(rows, shares, theirs)
-    except BaseException:
-        asking.cancel()
-        raise
-    return sorted(by_us | await asking)
-
-
-async def _compared(
-    rows: Sequence[Row],
-    shares: Mapping[str, Sequence[Row]],
-    theirs: Mapping[str, SourceRow] | None,
-) -> set[str]:
-    """What Python compares: the row, its plan run again, its shares."""
-    found = set()
-    for number, row in enumerate(rows, start=1):
-        cash_out_id, lamassu_id = str(row["id"]), str(row["lamassu_transaction_id"])
-        try:
-            differs = (
-                compare_snapshot(row)
-                or compare_books(row, shares[cash_out_id], stated_of(row))
-                or _source_differs(row, lamassu_id, theirs)
-            )
-        except UNREADABLE:
-            differs = True  # the close look says what it is
-        if differs:
-            found.add(cash_out_id)
-        if number % PLANS_PER_TURN == 0:
-            await asyncio.sleep(0)  # LNbits answers its users in between
-    return found
+        asked = await _asked_all([str(row["id"]) for row in part.rows])
+        return sorted(asked | await comparing)
+    finally:
+        comparing.cancel()
 
 
 async def _asked_all(ids: Sequence[str]) -> set[str]:
@@ -144,13 +122,6 @@ async def _asked_all(ids: Sequence[str]) -> set[str]:
         return found
 
     return await glance(ask)
-
-
-def _source_differs(row: Row, lamassu_id: str, theirs: Mapping[str, SourceRow] | None) -> bool:
-    if theirs is None:
-        return False
-    now = theirs.get(lamassu_id, {"id": lamassu_id, "vanished": "true"})
-    return bool(compare_source(row, now))
 
 
 async def _shares(conn: BooksConnection, ids: Sequence[str]) -> dict[str, list[Row]]:

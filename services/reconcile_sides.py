@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..database import BooksConnection, Row
-from ..domain.eligibility import SourceRow, Stated
+from ..domain.eligibility import SourceRow
 from ..domain.tie_out import Sides
-from ..domain.verdicts import UNREADABLE
-from .pool import stated_facts
+from ..domain.tie_slice import source_of, stated_of
 
 WALLET_COLUMNS = (
     "checking_id, payment_hash, wallet_id, amount, fee, status, memo, time, created_at,"
@@ -42,7 +41,7 @@ async def read_sides(
     return {
         str(cash_out["id"]): Sides(
             cash_out,
-            _source_of(cash_out, source),
+            source_of(cash_out, source),
             shares[cash_out["id"]],
             entries[cash_out["id"]],
             legs[cash_out["id"]],
@@ -53,21 +52,6 @@ async def read_sides(
         )
         for cash_out in cash_outs
     }
-
-
-def stated_of(cash_out: Row) -> Stated | None:
-    """What a person stated; something that fits no plan where that cannot be read any more."""
-    try:
-        return stated_facts(cash_out)
-    except UNREADABLE:
-        return Stated(fiat_minor=-1)
-
-
-def _source_of(cash_out: Row, source: Mapping[str, SourceRow] | None) -> SourceRow | None:
-    if source is None:
-        return None
-    lamassu_id = str(cash_out["lamassu_transaction_id"])
-    return source.get(lamassu_id, {"id": lamassu_id, "vanished": "true"})
 
 
 async def _grouped(

@@ -7,21 +7,26 @@ who has SQL on either side.
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from satmachineadmin import crud
+from satmachineadmin.adapters.compare_process import CompareProcess
 from satmachineadmin.dev import sample_rows
 from satmachineadmin.domain.tie_books import compare_books
 from satmachineadmin.domain.tie_out import compare_snapshot, differences
+from satmachineadmin.domain.tie_slice import Slice
 from satmachineadmin.errors import DatabaseBusy, DatabaseFailed, StateConflict
 from satmachineadmin.models_reconciliation import Scope, ScopeKind
 from satmachineadmin.services import (
     findings,
     reconcile,
+    reconcile_compare,
     reconcile_orphans,
     reconcile_run,
     reconcile_whole,
@@ -119,6 +124,8 @@ def wallet_row_of(cash_out: Any, side: str) -> str:
 async def test_every_defect_is_found_and_nothing_else(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Compared in a process beside LNbits, as in a large run; the other tests compare here."""
+    monkeypatch.setattr(reconcile_compare, "PROCESS_FROM", 0)
     await books(operator)
     clean = await run()
     assert (clean["status"], clean["mismatches"], clean["errors"]) == ("done", 0, 0)
@@ -471,6 +478,28 @@ async def test_a_run_is_cancelled_resumed_and_alone(
     await reconcile.cancel(other, "me")
     await reconcile.work_off()
     assert (await reconcile.find(other))["status"] == "cancelled"
+
+
+async def test_a_run_goes_on_without_the_process_beside_it(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody kills it, or memory is short: each cash-out is compared all the same."""
+    await books(operator, 9)
+    one = (await settled())[-1]
+    await damaged(f"DELETE FROM {S}.dca_payments WHERE id = {share_of(one)}")
+    differing, seen = CompareProcess.differing, []
+
+    async def killed(self: CompareProcess, part: Slice) -> set[str]:
+        seen.append(self._process.pid)
+        if len(seen) == 3:
+            os.kill(self._process.pid, signal.SIGKILL)
+        return await differing(self, part)
+
+    monkeypatch.setattr(reconcile_compare, "PROCESS_FROM", 0)
+    monkeypatch.setattr(CompareProcess, "differing", killed)
+    found = await run(Scope(page_rows=2))
+    assert len(seen) == 3  # from then on here
+    assert (found["status"], found["total"], found["mismatches"]) == ("done", 10, 1)
 
 
 async def test_what_cannot_be_stored_is_told_all_the_same(
