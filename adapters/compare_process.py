@@ -12,10 +12,13 @@ import pickle
 import sys
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+from ..domain.eligibility import SourceRow
 from ..domain.tie_slice import Slice
+from ..domain.verdicts import Row
 from ..errors import ensure
 from .compare_child import LENGTH, READY
 
@@ -74,7 +77,7 @@ class CompareProcess:
             for start in range(0, len(found.rows), ROWS_PER_MESSAGE):
                 part = found.part(start, start + ROWS_PER_MESSAGE)
                 self._asked += 1
-                message = pickle.dumps((self._asked, part.rows, part.shares, part.source))
+                message = pickle.dumps((self._asked, *_plain(part)))
                 self._given.write(LENGTH.pack(len(message)) + message)
                 await asyncio.wait_for(self._given.drain(), ANSWER_LIMIT_S)
                 await asyncio.sleep(0)
@@ -103,3 +106,11 @@ class CompareProcess:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
+
+
+def _plain(part: Slice) -> tuple[list[Row], dict[str, list[Row]], Mapping[str, SourceRow] | None]:
+    """Without the classes that a database's driver has for its rows: the process knows none."""
+    shares: dict[str, list[Row]] = {
+        one: [dict(row) for row in rows] for one, rows in part.shares.items()
+    }
+    return [dict(row) for row in part.rows], shares, part.source

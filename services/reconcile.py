@@ -305,18 +305,13 @@ async def _cash_outs(run: Run, scope: Scope, source: SourceSide, since: bool) ->
     await run.begin("cash_outs", await count_of(clauses, ids))
     after = str(run.cursor.get("after", ""))
     part = await slice_of(clauses, ids, after, scope.page_rows)
-    reading = asyncio.ensure_future(read_slice(part, source))
+    found = await read_slice(part, source)
     async with comparer(run.expected - run.done) as compare:
-        try:
-            while part:
-                found, after = await reading, part[-1]
-                part = await slice_of(clauses, ids, after, scope.page_rows)
-                reading = asyncio.ensure_future(read_slice(part, source))  # while this is compared
-                await tie_out(run, found, source, compare)
-                await run.step(after=after)
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+        while part:
+            after = part[-1]
+            part = await slice_of(clauses, ids, after, scope.page_rows)
+            found = await tie_out(run, found, source, compare, part)
+            await run.step(after=after)
 
 
 async def _finish(run: Run) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from ..adapters.settlement import Rollback, settlement
 from ..adapters.wallet_rows import leg_ids
-from ..database import BooksConnection, Row, glance, own
+from ..database import BooksConnection, Row, own
+from ..database_beside import glances
 from ..domain.eligibility import SourceRow
 from ..domain.states import OPEN_STATES
 from ..domain.tie_out import Sides, compare_source, differences
@@ -29,29 +31,40 @@ from .reconcile_source import SourceSide
 
 CLOSE_LOOKS = 40  # cash-outs read whole under the lock at once: some milliseconds
 OPEN = {state.value for state in OPEN_STATES}
-SHARE_COLUMNS = (
-    "cash_out_id, client_id, amount_sats, fiat_minor, currency, transaction_type, leg_key,"
+SHARES = (
+    "SELECT cash_out_id, client_id, amount_sats, fiat_minor, currency, transaction_type, leg_key,"
     " lamassu_transaction_id, amount_fiat, exchange_rate, status, wallet_id, payment_hash,"
-    " withheld_sats"
+    " withheld_sats FROM satoshimachine.dca_payments"
+    " WHERE cash_out_id IN ({marks}) AND origin = 'observed'"
 )
+
+Read = tuple[Sequence[Row], Mapping[str, Sequence[Row]]]  # cash-outs, and their shares by id
 
 
 async def read_slice(ids: Sequence[str], source: SourceSide) -> Slice:
     """These cash-outs with their shares and Lamassu's rows, each read at a moment of its own."""
-    rows = await own(lambda conn: _cash_outs(conn, ids))
-    if not rows:
-        return Slice((), {}, None)
-    theirs = await source.rows([str(row["lamassu_transaction_id"]) for row in rows])
-    shares = await own(lambda conn: _shares(conn, [str(row["id"]) for row in rows]))
-    return Slice(rows, shares, theirs)
+    rows, shares = await own(_reading(ids))
+    return Slice(rows, shares, await _source_rows(rows, source))
 
 
-async def tie_out(run: Run, part: Slice, source: SourceSide, compare: Comparer) -> None:
-    """Compare one slice and store what is not a match."""
+async def tie_out(
+    run: Run, part: Slice, source: SourceSide, compare: Comparer, following: Sequence[str] = ()
+) -> Slice:
+    """Compare a slice and store what is not a match; the slice of `following` is read meanwhile."""
+    comparing = asyncio.ensure_future(compare.differing(part))
+    try:
+        asked, ahead = await _asked_and_read([str(row["id"]) for row in part.rows], following)
+        following_part = Slice(*ahead, await _source_rows(ahead[0], source))
+        suspects = sorted(asked | await comparing)
+    finally:
+        comparing.cancel()
+    await _judge(run, part, suspects, source)
+    return following_part
+
+
+async def _judge(run: Run, part: Slice, suspects: Sequence[str], source: SourceSide) -> None:
+    """Look closely at what seems to differ, count every cash-out, store what is not a match."""
     rows, theirs = part.rows, part.source
-    if not rows:
-        return
-    suspects = await _suspects(part, compare)
     seen, unread = await _look_closely(run, suspects, theirs, source)
     found, others = [], []
     differing: dict[str, list[Difference]] = {}
@@ -88,26 +101,35 @@ def _unread(cash_out_id: str, error: SatMachineError) -> Item:
     )
 
 
-async def _cash_outs(conn: BooksConnection, ids: Sequence[str]) -> list[Row]:
-    rows = await conn.rows_in(
-        "SELECT * FROM satoshimachine.lamassu_transactions"
-        " WHERE id IN ({marks}) AND origin = 'observed'",
-        ids,
-    )
-    return sorted(rows, key=lambda row: str(row["id"]))
+def _reading(ids: Sequence[str]) -> Callable[[BooksConnection], Awaitable[Read]]:
+    async def read(conn: BooksConnection) -> Read:
+        rows = await conn.rows_in(
+            "SELECT * FROM satoshimachine.lamassu_transactions"
+            " WHERE id IN ({marks}) AND origin = 'observed'",
+            ids,
+        )
+        shares: dict[str, list[Row]] = defaultdict(list)
+        for share in await conn.rows_in(SHARES, ids):
+            shares[share["cash_out_id"]].append(share)
+        return sorted(rows, key=lambda row: str(row["id"])), shares
+
+    return read
 
 
-async def _suspects(part: Slice, compare: Comparer) -> list[str]:
-    """Cash-outs that seem to differ somewhere; each statement sees a moment of its own."""
-    comparing = asyncio.ensure_future(compare.differing(part))
-    try:
-        asked = await _asked_all([str(row["id"]) for row in part.rows])
-        return sorted(asked | await comparing)
-    finally:
-        comparing.cancel()
+async def _source_rows(rows: Sequence[Row], source: SourceSide) -> dict[str, SourceRow] | None:
+    if not rows:
+        return None
+    return await source.rows([str(row["lamassu_transaction_id"]) for row in rows])
 
 
-async def _asked_all(ids: Sequence[str]) -> set[str]:
+async def _asked_and_read(ids: Sequence[str], following: Sequence[str]) -> tuple[set[str], Read]:
+    """What the questions name among `ids`, and the slice after them, read beside each other."""
+    works: list[Callable[[BooksConnection], Awaitable[Any]]] = [_asking(ids), _reading(following)]
+    asked, ahead = await glances(works)
+    return asked, ahead
+
+
+def _asking(ids: Sequence[str]) -> Callable[[BooksConnection], Awaitable[set[str]]]:
     async def ask(conn: BooksConnection) -> set[str]:
         found: set[str] = set()
         maybe: dict[str, list[str]] = defaultdict(list)
@@ -121,18 +143,7 @@ async def _asked_all(ids: Sequence[str]) -> set[str]:
             found |= {str(row["subject"]) for row in await conn.rows_in(query, subjects)}
         return found
 
-    return await glance(ask)
-
-
-async def _shares(conn: BooksConnection, ids: Sequence[str]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = defaultdict(list)
-    query = (
-        f"SELECT {SHARE_COLUMNS} FROM satoshimachine.dca_payments"
-        " WHERE cash_out_id IN ({marks}) AND origin = 'observed'"
-    )
-    for share in await conn.rows_in(query, ids):
-        found[share["cash_out_id"]].append(share)
-    return found
+    return ask
 
 
 async def _look_closely(

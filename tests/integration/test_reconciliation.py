@@ -456,12 +456,12 @@ async def test_a_run_is_cancelled_resumed_and_alone(
     seen = 0
     tie_out = reconcile.tie_out
 
-    async def stops(*given: Any) -> None:
+    async def stops(*given: Any) -> Slice:
         nonlocal seen
         seen += 1
         if seen == 3:
             raise DatabaseBusy("somebody else writes")
-        await tie_out(*given)
+        return await tie_out(*given)
 
     monkeypatch.setattr(reconcile_run, "SAVE_EVERY_US", 0)
     monkeypatch.setattr(reconcile, "tie_out", stops)
