@@ -32,7 +32,7 @@ class Part:
 
 PARTS: dict[str, Part] = {
     FRAME: Part(
-        texts="overview books alert-said",
+        texts="overview books alert-said errors",
         scripts="text format words api address query live index component parts connection-test "
         "alert-said",
         components="problem moment chip copy facts block dialog reason-dialog later page header "

@@ -88,7 +88,8 @@ const satmApi = {
   },
 
   /**
-   * What went wrong, in the API's own words.
+   * What went wrong, in the API's own words; in another language by its code, with the API's
+   * sentence below it, which names the very thing.
    * @param {any} error
    * @returns {Problem}
    */
@@ -110,6 +111,7 @@ const satmApi = {
           ? body.detail
           : satmText.t('error.status', {status: String(response.status)})
       problem.hint = typeof body.hint === 'string' ? body.hint : ''
+      satmApi.translate(problem)
     } else if (!error?.request) {
       console.error(error)
       problem.detail = String(error?.message ?? error)
@@ -119,6 +121,17 @@ const satmApi = {
       problem.fields[field] = message
     }
     return problem
+  },
+
+  /** @param {Problem} problem */
+  translate(problem) {
+    const {code, detail, hint} = problem
+    const said = satmText.find(`errorSaid.${code}`)
+    if (satmText.language() === 'en' || said === undefined) return
+    const usual = satmTextsEn[`errorHint.${code}`] === hint.replaceAll("'", '’')
+    problem.detail = said
+    problem.hint = usual ? satmText.t(`errorHint.${code}`) : ''
+    problem.original = usual || !hint ? detail : `${detail}. ${hint}`
   },
 
   /**
@@ -135,10 +148,10 @@ const satmApi = {
    * @param {any} error
    */
   complain(error) {
-    const {detail, hint} = satmApi.problem(error)
+    const {detail, hint, original} = satmApi.problem(error)
     Quasar.Notify.create({
       message: detail,
-      caption: hint,
+      caption: [hint, original].filter(Boolean).join(' · '),
       type: 'negative',
       timeout: 10000,
       actions: [{icon: 'close', round: true, 'aria-label': satmText.t('close')}]

@@ -189,6 +189,7 @@
  * @property {number} status 0: no answer came
  * @property {string} detail
  * @property {string} hint
+ * @property {string} [original] the API's own sentence, where `detail` says it in another language
  * @property {string} code
  * @property {Record<string, string>} fields field -> what is wrong with it
  * @property {string[]} missing fields the server asks for

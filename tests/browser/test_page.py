@@ -233,6 +233,20 @@ async def test_processing_needs_an_id(visit: Visit) -> None:
         await expect(page.get_by_text("Lamassu knows no transaction")).to_be_visible()
 
 
+async def test_an_error_is_said_in_spanish_with_the_apis_words_below(
+    visit: Visit, screenshots: Path
+) -> None:
+    async with visit(OPERATOR, language="es", size=PHONE) as visitor:
+        page = visitor.page
+        await opened(page)
+        await page.get_by_test_id("process-by-id").click()
+        await page.get_by_test_id("process-id").fill("00000000-0000-4000-8000-000000000000")
+        await page.get_by_test_id("preview-look").click()
+        problem = page.get_by_role("alert").filter(has_text="Eso no está aquí")
+        await expect(problem).to_contain_text("Lamassu knows no transaction")
+        await visitor.picture(screenshots / "error-spanish.png")
+
+
 async def test_a_request_that_got_no_answer_keeps_its_key(visit: Visit) -> None:
     """The network breaks after the click; the second click must not be a second payment."""
     async with visit(OPERATOR) as visitor:

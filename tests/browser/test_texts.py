@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -83,6 +84,27 @@ def test_health_is_said_by_code_in_both_languages() -> None:
         for code in re.findall(r'"((?:\w+\.)\w+|unreadable|no_connection)"', source):
             assert code in health_said.SAID, code
         assert "return Found(" not in source, "a sentence that no other language has"
+
+
+def test_errors_are_said_by_code_in_both_languages() -> None:
+    """Every code of errors.py; the English next step is the API's own, by which it is known."""
+    from satmachineadmin.errors import SatMachineError
+
+    def kinds(kind: type[SatMachineError]) -> Iterator[type[SatMachineError]]:
+        yield kind
+        for one in kind.__subclasses__():
+            yield from kinds(one)
+
+    ours = [one for one in kinds(SatMachineError) if "satmachineadmin" in one.__module__]
+    said = {f"errorSaid.{one.code}" for one in ours}
+    hints = {f"errorHint.{one.code}": one.default_hint for one in ours if one.default_hint}
+    for language in ("en", "es"):
+        found = {k: v for k, v in texts(language).items() if re.match("error(Said|Hint)[.]", k)}
+        assert set(found) == said | set(hints)
+        if language == "en":
+            assert {key: found[key] for key in hints} == {
+                key: hint.replace("'", "’") for key, hint in hints.items()
+            }
 
 
 def test_alerts_are_said_by_code_in_both_languages() -> None:
