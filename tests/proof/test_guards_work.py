@@ -14,8 +14,9 @@ from satmachineadmin.adapters import ledger
 from satmachineadmin.database import BooksConnection
 from satmachineadmin.dev import sample_rows
 from satmachineadmin.errors import BadInput, InvariantViolation
-from satmachineadmin.services import gates, settle
+from satmachineadmin.services import deposits, gates, settle
 from support.lnbits_app import fund_wallet, make_wallet
+from support.machine import change
 from support.operator import Operator, ago
 from support.trouble import delete_wallet, open_alerts, sats_in, settings, state_of
 
@@ -101,10 +102,26 @@ async def test_a_settlement_is_announced_once(
     assert len(told) == 3
 
 
+async def test_who_tells_first_tells_it(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two passes see the same settled sale; the wallets hear of it once."""
+    from satmachineadmin.services import announce
+
+    await settled_sale(operator)
+    await change("UPDATE satoshimachine.lamassu_transactions SET announced_us = NULL")
+    told: list[Any] = []
+    monkeypatch.setattr(announce, "queue_payments", told.extend)
+    await asyncio.gather(announce.announce_settled(), announce.announce_settled())
+    assert len(told) == 3
+
+
 async def test_a_broken_invariant_halts_everything(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sale is out of the queue, the halt is closed, and the next sale does not move."""
+    """In the timer's tick, where no answer is made of it: the sale is out of the queue, the halt is
+    closed, and the next sale does not move.
+    """
     await operator.add_client("30000")
 
     async def broken(*_: Any) -> Any:
@@ -114,11 +131,31 @@ async def test_a_broken_invariant_halts_everything(
     await operator.lamassu.insert([first])
     with monkeypatch.context() as patch:
         patch.setattr(settle, "write_plan", broken)
-        await operator.api("POST", "manual-poll", expect=500)
+        with pytest.raises(InvariantViolation):
+            await transaction_processor.tick("timer")
     assert (await operator.cash_out(first["id"]))["status"] == "failed"
     assert "halt" in await gates.gate_states()
     await operator.lamassu.insert([second])
     assert (await operator.poll())["transactions_processed"] == 0
+
+
+async def test_an_answer_about_a_broken_invariant_halts(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the operator asked for, also where no tick is near."""
+    client_id = await operator.add_client("0")
+
+    async def broken(*_: Any) -> Any:
+        raise InvariantViolation("guard")
+
+    body = {"client_id": client_id, "amount": "10", "currency": "GTQ"}
+    deposit = await operator.api("POST", "deposits", json=body)
+    with monkeypatch.context() as patch:
+        patch.setattr(deposits, "_credit", broken)
+        path, status = f"deposits/{deposit['id']}/status", {"status": "confirmed"}
+        await operator.api("PUT", path, json=status, expect=500)
+    assert "halt" in await gates.gate_states()
+    assert await operator.remaining_minor(client_id) == 0
 
 
 async def test_one_tick_at_a_time(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
