@@ -8,7 +8,7 @@ from fractions import Fraction
 from lnbits.db import FilterModel
 
 from .crud import fetch_row, fetch_rows
-from .database import Row
+from .database import Row, own
 from .domain.states import CashOutState
 from .errors import NotFound
 from .listing import COUNT_MAX, PAGE_MAX, Listing
@@ -307,13 +307,11 @@ async def balances_of(accounts: list[str]) -> dict[str, list[Row]]:
     """Account -> its balances, for at most a page of accounts."""
     if not accounts:
         return {}
-    named = {f"v{i}": account for i, account in enumerate(accounts[:PAGE_MAX])}
-    marks = ", ".join(f":{name}" for name in named)
-    rows = await fetch_rows(
+    query = (
         "SELECT account, unit, balance FROM satoshimachine.ledger_balances"
-        f" WHERE account IN ({marks}) ORDER BY unit",
-        named,
+        " WHERE account IN ({marks}) ORDER BY unit"
     )
+    rows = await own(lambda conn: conn.rows_in(query, accounts[:PAGE_MAX]))
     found: dict[str, list[Row]] = {account: [] for account in accounts}
     for row in rows:
         found[row["account"]].append(row)

@@ -321,9 +321,10 @@ async def store_hours(hours: Sequence[tuple[int, int, str]]) -> None:
     )
 
 
-async def forget_hour(hour_us: int) -> None:
-    """Nothing of this hour concerns us any more."""
-    await write("DELETE FROM satoshimachine.source_hours WHERE hour_us = :hour", {"hour": hour_us})
+async def forget_hour(hour_us: int, conn: BooksConnection | None = None) -> None:
+    """What is stored of this hour is not what it looked like."""
+    query = "DELETE FROM satoshimachine.source_hours WHERE hour_us = :hour"
+    await write(query, {"hour": hour_us}, conn)
 
 
 async def forget_hours(conn: BooksConnection) -> None:

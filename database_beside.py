@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack
 from lnbits.core.db import db as core_db
 from lnbits.db import SQLITE
 
-from .database import BooksConnection, T, connection, db, glance, patiently, uncancelled
+from .database import BooksConnection, T, connection, db, glance, patiently
+from .uncancelled import uncancelled
 
 # A database looks through its rows without Python, so two of them keep the two cores busy that a
 # small machine has; a third one would only take time from LNbits.

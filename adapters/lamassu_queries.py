@@ -136,6 +136,11 @@ class Probes:
         return set(columns) <= self.readable.get(table, frozenset())
 
 
+def hour_of(created_us: int) -> int:
+    """The hour of a look that a row of this moment is in; all that is far off is in one."""
+    return FAR_HOUR_US if created_us >= FAR_HOUR_US else created_us // HOUR_US * HOUR_US
+
+
 def _instant(number: int) -> str:
     """Parameter of epoch microseconds as timestamptz, exactly."""
     return f"(timestamptz 'epoch' + ${number}::bigint * interval '1 microsecond')"

@@ -12,7 +12,8 @@ from lnbits.db import dict_to_model
 from lnbits.task_manager import task_manager
 from loguru import logger
 
-from ..database import patiently, uncancelled
+from ..database import patiently
+from ..uncancelled import uncancelled
 
 # What tells our rows of one settlement apart (adapters/wallet_rows.py).
 OWN_COLUMNS = (

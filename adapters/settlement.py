@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 from lnbits.core.db import db as core_db
 from lnbits.db import SQLITE
 
-from ..database import BooksConnection, connection, patiently, uncancelled
+from ..database import BooksConnection, connection, patiently
 from ..database import db as ext_db
+from ..uncancelled import uncancelled
 
 T = TypeVar("T")
 

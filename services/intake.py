@@ -8,7 +8,7 @@ and shown, never clawed back.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from loguru import logger
 
 from .. import clock, crud
 from ..adapters.audit import record, record_all
+from ..adapters.lamassu_queries import hour_of
 from ..adapters.settlement import settlement
 from ..database import BooksConnection, Row
 from ..domain.alert_said import said
@@ -72,19 +73,32 @@ def storing(
         rule = (await crud.get_settings(conn)).split_rule
         stored = await _stored(conn, [str(row["id"]) for row in rows])
         changed = 0
+        touched: set[int | None] = set()
         fresh: list[dict[str, Any]] = []
         for row in rows:
             known = stored.get(str(row["id"]))
             if known is not None:
-                changed += await compare_row(conn, known, row, rule)
+                if await compare_row(conn, known, row, rule):
+                    changed += 1
+                    touched |= {known["created_us"], read_sale(row).created_us}
                 continue
             verdict = classify(row, rule)
             if verdict.state is not None and row.get("vanished") is None:
                 fresh.append(cash_out_row(row, verdict, clock_difference_us))
         await insert_cash_outs(conn, fresh)
+        touched |= {one["created_us"] for one in fresh}
+        await _read_hours_again(conn, touched)
         return len(fresh), changed
 
     return work
+
+
+async def _read_hours_again(conn: BooksConnection, created: Iterable[int | None]) -> None:
+    """Until the whole hour is stored, its digest is not that of what is stored: a poll that is
+    stopped in between would let the next one take a row that changed back for one it knows.
+    """
+    for hour_us in sorted({hour_of(moment) for moment in created if moment is not None}):
+        await crud.forget_hour(hour_us, conn)
 
 
 async def _stored(conn: BooksConnection, ids: Sequence[str]) -> dict[str, Row]:

@@ -19,13 +19,14 @@ from ..adapters import marker
 from ..adapters.audit import record
 from ..adapters.settlement import InterruptedCommits, Rollback, interrupted_commits, settlement
 from ..adapters.wallet_rows import ID_PREFIX, write_legs
-from ..database import BooksConnection, uncancelled
+from ..database import BooksConnection
 from ..domain.plan import Leg, LegKind
 from ..errors import DatabaseBusy, DependencyMissing, InvariantViolation, NotReady, SatMachineError
 from ..legacy import unknown_shapes
 from ..lnbits_version import require_supported
 from ..migrations import SCHEMA_VERSION
 from ..models import Check
+from ..uncancelled import uncancelled
 from . import halts
 from .gates import EVERYTHING, RESTORE, RESTORE_ACCEPTED, close_gate
 from .takeover import take_over

@@ -14,7 +14,7 @@ from loguru import logger
 
 from .. import crud
 from ..adapters.lamassu_postgres import LamassuSource, open_source
-from ..adapters.lamassu_queries import FAR_HOUR_US, HOUR_US
+from ..adapters.lamassu_queries import HOUR_US, hour_of
 from ..domain.eligibility import SourceRow, classify, read_sale
 from ..domain.verdicts import Link, Verdict
 from ..errors import NotConfigured, SatMachineError
@@ -79,7 +79,7 @@ class SourceSide:
         """
         if created_us is None or created_us < self.hours_from_us:
             return True
-        hour = FAR_HOUR_US if created_us >= FAR_HOUR_US else created_us // HOUR_US * HOUR_US
+        hour = hour_of(created_us)
         return self._hours.get(hour) != self._stored_hours.get(hour)
 
     async def look_for_unknown(self, run: Run, from_us: int) -> None:

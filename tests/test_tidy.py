@@ -18,7 +18,17 @@ LINES_PER_FILE = 400
 LINES_PER_FUNCTION = 60
 
 # Who may import what of ours. A root module is a room of its own.
-FACTS = {"errors", "clock", "models", "database", "database_errors", "crud", "books", "domain"}
+FACTS = {
+    "errors",
+    "clock",
+    "models",
+    "database",
+    "database_errors",
+    "crud",
+    "books",
+    "domain",
+    "uncancelled",
+}
 FACTS |= {"database_beside"}
 FACTS |= {"lnbits_version", "listing", "models_previews", "models_corrections", "origin"}
 FACTS |= {"models_reconciliation", "models_watch", "models_health", "models_runbook"}
@@ -35,8 +45,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models_runbook": {"domain", "models"},
     "database_errors": {"errors"},
     "database_rows": set(),
-    "database": {"errors", "database_errors", "database_rows"},
-    "database_beside": {"database"},
+    "uncancelled": set(),
+    "database": {"errors", "database_errors", "database_rows", "uncancelled"},
+    "database_beside": {"database", "uncancelled"},
     "crud": FACTS,
     "listing": {"crud", "database", "domain"},
     "books": FACTS,

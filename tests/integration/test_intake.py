@@ -9,9 +9,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from satmachineadmin import crud
 from satmachineadmin import transaction_processor as processor
 from satmachineadmin.adapters.lamassu_postgres import PAGE_ROWS_MAX
 from satmachineadmin.dev import sample_rows
+from satmachineadmin.errors import DatabaseBusy
 from support.lnbits_app import make_account
 from support.operator import LONG_AGO, Operator, ago
 from support.trouble import (
@@ -212,6 +214,31 @@ async def test_more_rows_in_one_hour_than_a_page_holds(
     assert (await operator.balances())[client] == sold * markup_split(rows[0])[0]
     assert await operator.remaining_minor(client) == 100_000 - sold * 100
     assert (await operator.poll())["transactions_processed"] == 0
+
+
+async def test_a_row_that_changed_back_after_a_stopped_poll(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The simulation's seed 466: the change was stored, the hour's digest was not, and the next
+    look finds the hour as it was before.
+    """
+    await operator.add_client()
+    row = sample_rows.paid_not_dispensed()
+    await operator.lamassu.insert([row])
+    await operator.poll()
+    store_hours, stopped = crud.store_hours, DatabaseBusy("stopped")
+
+    async def stop(_: Any) -> None:
+        raise stopped
+
+    monkeypatch.setattr(crud, "store_hours", stop)
+    await operator.lamassu.update(row["id"], error="Operator cancel")
+    await operator.api("POST", "manual-poll", expect=503)
+    assert (await operator.cash_out(row["id"]))["status"] == "held"
+    monkeypatch.setattr(crud, "store_hours", store_hours)
+    await operator.lamassu.update(row["id"], error=None)
+    await operator.poll()
+    assert (await operator.cash_out(row["id"]))["status"] == "watching"
 
 
 async def test_an_empty_poll_reads_no_row(operator: Operator) -> None:
