@@ -24,6 +24,7 @@ from .world_of_crashes import World
 
 BEATS_MAX = 5  # a busy database is tried again, as the heartbeat does
 BEAT_PAUSE_S = 0.25
+LOOKS_FOR_LOCK, LOOK_AGAIN_S = 100, 0.05  # five seconds
 
 Story = Callable[[], Coroutine[Any, Any, Any]]
 
@@ -153,7 +154,13 @@ async def _database_is_free() -> None:
     from satmachineadmin.database import ADVISORY_LOCK_KEY
 
     other = await asyncpg.connect(settings.lnbits_database_url)
+    held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = $1"
     try:
+        # Of a connection that was cut the server knows when it reads from it next.
+        for _ in range(LOOKS_FOR_LOCK):
+            if not await other.fetch(held, ADVISORY_LOCK_KEY):
+                break
+            await asyncio.sleep(LOOK_AGAIN_S)
         async with other.transaction():
             got = await other.fetchval("SELECT pg_try_advisory_xact_lock($1)", ADVISORY_LOCK_KEY)
             assert got, "the settlement's lock is held"
