@@ -8,14 +8,15 @@ from .errors import NotReady
 
 SUPPORTED_FROM = (1, 6, 2)  # tested in CI
 SUPPORTED_BELOW = (1, 7)
-LOADS_FROM = (1, 6)  # earlier ones lack modules that are imported here
 HINT = "Use LNbits 1.6.2 or a later 1.6 release."
 
 
 def require_loadable() -> None:
-    """Raise ImportError, which LNbits logs, where nothing of this could be imported anyway."""
+    """Raise ImportError, which LNbits logs, where something that is imported here is missing: of
+    LNbits 1.6.0, too, which knows no scoped API tokens. A later one loads, to say what it refuses.
+    """
     found = _found()
-    if _numbers(found) < LOADS_FROM:
+    if _numbers(found) < SUPPORTED_FROM:
         raise ImportError(f"LNbits {found} is not supported. {HINT}")
 
 

@@ -50,7 +50,9 @@ def test_what_lnbits_is_told_is_what_is_checked() -> None:
     assert not any(high[len(lnbits_version.SUPPORTED_BELOW) :])
 
 
-@pytest.mark.parametrize(("found", "loads"), [("1.5.6", False), ("1.6.0", True), ("1.7.0", True)])
+@pytest.mark.parametrize(
+    ("found", "loads"), [("1.5.6", False), ("1.6.0", False), ("1.6.2", True), ("1.7.0", True)]
+)
 def test_one_that_is_too_old_is_named_where_lnbits_loads_extensions(
     monkeypatch: pytest.MonkeyPatch, found: str, loads: bool
 ) -> None:
