@@ -9,8 +9,8 @@ TYPING := .cache/typing/satmachineadmin
 HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit sqlite sqlite-api sqlite-rest proof postgres once check checkruff \
-	checkblack mypy pyright checkprettier checktypes checkbundle format bench prove
+.PHONY: help demo test unit sqlite sqlite-api sqlite-rest sqlite-trouble proof postgres once check \
+	checkruff checkblack mypy pyright checkprettier checktypes checkbundle format bench prove
 
 help:
 	@echo "make demo          LNbits, a Lamassu server and an ATM that sells; Ctrl-C stops it"
@@ -31,7 +31,7 @@ test:
 	@printf '\n==> Checks and tests, on SQLite and on PostgreSQL, side by side: some minutes\n'
 	@$(MAKE) --no-print-directory $(VENV) $(if $(filter yes,$(HAVE_NODE)),$(NODE))
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target \
-		once postgres sqlite-api proof sqlite-rest unit check
+		once postgres sqlite-api proof sqlite-trouble sqlite-rest unit check
 
 # Databases of tests need no disk, and waiting for one is half of their time: they lie in memory
 # where a machine has 2 GB of it to spare.
@@ -62,7 +62,11 @@ FORMS := $(foreach part,access clients_deposits config doorbell errors evidence 
 	--ignore=tests/api/test_$(part).py) \
 	$(foreach part,drills faults fixed_clients funding rows without_asyncssh,--ignore=tests/integration/test_$(part).py)
 
-sqlite: sqlite-api sqlite-rest
+# What goes wrong and is mended, by itself: it takes as long as all the rest.
+TROUBLE := $(foreach part,crash drills faults funding halts reconcile_corrections reconciliation restore \
+	resuming schedules takeover takeover_books,tests/integration/test_$(part).py)
+
+sqlite: sqlite-api sqlite-trouble sqlite-rest
 
 sqlite-api: $(VENV)
 	@printf '\n==> The API, LNbits on SQLite\n'
@@ -70,7 +74,12 @@ sqlite-api: $(VENV)
 
 sqlite-rest: $(VENV)
 	@printf '\n==> The rest, LNbits on SQLite\n'
-	$(call pytest,sqlite,$(BOTH) --ignore=tests/api --ignore=tests/proof)
+	$(call pytest,sqlite,$(BOTH) --ignore=tests/api --ignore=tests/proof \
+		$(foreach file,$(TROUBLE),--ignore=$(file)))
+
+sqlite-trouble: $(VENV)
+	@printf '\n==> Trouble of every kind, LNbits on SQLite\n'
+	$(call pytest,sqlite,$(TROUBLE))
 
 proof: $(VENV)
 	@printf '\n==> The proof on SQLite\n'

@@ -10,16 +10,13 @@ import asyncio
 import contextlib
 import pickle
 import sys
-from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 from ..domain.eligibility import SourceRow
 from ..domain.tie_slice import Slice
 from ..domain.verdicts import Row
-from ..errors import ensure
 from .compare_child import LENGTH, READY
 
 PROGRAM = Path(__file__).with_name("compare_child.py")
@@ -38,10 +35,9 @@ class CompareProcess:
     """Start it with `start()`; `stop()` ends it whatever it does."""
 
     def __init__(self, process: Process):
-        ensure(process.stdin is not None and process.stdout is not None, "it was given no pipes")
-        self._process = process
-        self._given = cast(StreamWriter, process.stdin)
-        self._answers = cast(StreamReader, process.stdout)
+        if process.stdin is None or process.stdout is None:
+            raise CompareFailed("it has no pipes")
+        self._process, self._given, self._answers = process, process.stdin, process.stdout
         self._asked = self._answered = 0  # messages
 
     @classmethod
