@@ -54,7 +54,7 @@ ADVISORY_LOCK_KEY = 0x5A70_5417
 ATOMIC_JOURNAL_MODES = ("delete", "truncate", "persist")
 # Of each file, a connection: years of books are read in seconds, and a small machine has this much.
 CACHE_KB = 16_000
-# SQLite allows 32766 bound values in one statement, PostgreSQL 32767: stay well below.
+# SQLite allows 32766 bound values in one statement: stay well below.
 IN_LIST_MAX = 1000
 
 Row = Mapping[str, Any]
